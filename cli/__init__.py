@@ -1,1 +1,1 @@
-"""The third front door: the `propdesk` command."""
+"""The `propdesk` command line. It is the third entry point, next to the API and the workers."""

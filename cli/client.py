@@ -1,4 +1,4 @@
-"""A GraphQL client over HTTP, for the commands that are clients of a desk: replay, demo, feed."""
+"""A GraphQL client over HTTP for the commands that call a running desk: replay and demo."""
 
 import asyncio
 import time
@@ -15,11 +15,11 @@ _AWAY_STATUSES = frozenset({502, 503, 504})
 
 
 class Away(Problem):
-    """The server cannot be reached, or failed inside: whether it did what was asked is not known."""
+    """The server is unreachable or failed internally. The request may or may not have taken effect."""
 
 
 class Refusal(Problem):
-    """The desk refused a mutation; `codes` are its user errors', `transient` says that asking again may help."""
+    """The desk refused a mutation. `codes` are the codes of its user errors; `transient`: a retry may succeed."""
 
     def __init__(self, field: str, errors: list[dict[str, Any]]) -> None:
         self.codes = tuple(str(error["code"]) for error in errors)
@@ -28,9 +28,9 @@ class Refusal(Problem):
 
 
 class Client:
-    """Speaks to one desk with one bearer token over connections that are kept.
+    """A client of one desk with one bearer token, over persistent connections.
 
-    `patience_seconds` is how long `ask` waits for a server that is away.
+    `patience_seconds` limits how long `ask` retries while the server is unreachable.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Client:
 
     @property
     def shown(self) -> str:
-        """The address without a login in it, for messages."""
+        """Return the address without user name and password, for messages."""
         return str(httpx.URL(self.url).copy_with(username="", password=None))
 
     async def __aenter__(self) -> Self:
@@ -60,9 +60,9 @@ class Client:
         await self._http.aclose()
 
     async def once(self, document: str, **variables: Any) -> Any:
-        """The answer of the document's only root field, asked once.
+        """Send the document once and return the value of its only root field.
 
-        Raises Refusal for user errors, Away where it is not known what happened, Problem for everything else.
+        Raises Refusal for user errors, Away if the outcome is uncertain, Problem for everything else.
         """
         try:
             response = await self._http.post(self.url, json={"query": document, "variables": variables})
@@ -73,7 +73,7 @@ class Client:
         return _field(str(response.url.copy_with(username="", password=None)), response)
 
     async def ask(self, document: str, **variables: Any) -> Any:
-        """The same, asked again while the server is away: for queries and for mutations that may be repeated."""
+        """Like `once`, but retry while the server is unreachable. Use it for queries and for idempotent mutations."""
         deadline = time.monotonic() + self.patience_seconds
         while True:
             try:
@@ -85,7 +85,7 @@ class Client:
 
 
 def _field(url: str, response: httpx.Response) -> Any:
-    """The value of the only root field of a response."""
+    """Return the value of the only root field of a response."""
     try:
         body = response.json()
     except ValueError:
@@ -103,7 +103,7 @@ def _field(url: str, response: httpx.Response) -> Any:
 
 
 def _reason(body: Any) -> str:
-    """The first error's code and message, where the answer has one: a proxy's has none."""
+    """Return the first error's code and message, or "" if there is none, as in a proxy's response."""
     try:
         error = body["errors"][0]
         return f" ({error['extensions']['code']}: {error['message']})"

@@ -1,4 +1,4 @@
-"""Which database a command works on: said in one line on stderr, once the database has been found to be the desk's."""
+"""Opens the database for a command and prints on stderr which one it is, once the desk's schema is confirmed."""
 
 import asyncio
 import sys
@@ -17,13 +17,13 @@ from config.settings import Settings
 from models import standby
 
 LOOKOUT = "lookout"
-LOOK_SECONDS = 0.05  # between looks at how far a standby is
+LOOK_SECONDS = 0.05  # between two checks of the standby's replay position
 
 Value = TypeVar("Value")
 
 
 def shown(settings: Settings, url: str) -> str:
-    """The database in words: host, port and name, and the user; never the password."""
+    """Return a description of the database: host, port, name and user, without the password."""
     address, embedded = parse(url), EmbeddedServer(settings.data_dir)
     if address.hosts[0].name == str(embedded.pgdata):
         return f"{address.database} of the embedded PostgreSQL in {embedded.data_dir}, as {address.user}"
@@ -31,16 +31,16 @@ def shown(settings: Settings, url: str) -> str:
 
 
 def say(settings: Settings, url: str) -> None:
-    """Say on stderr which database this is."""
+    """Print on stderr which database this is."""
     print(f"database: {shown(settings, url)}", file=sys.stderr, flush=True)
 
 
 async def read_from_desk(
     settings: Settings, process: str, work: Callable[[], Awaitable[Value]], again: Callable[[], None]
 ) -> Value:
-    """Do what only reads: on the standby where one is named and near enough, else on the desk's database.
+    """Run a read-only command: on the standby if one is set and close enough to the primary, else on the primary.
 
-    A read that the standby cuts off begins anew on the desk's database, after `again`. Raises Problem like `open_desk`.
+    If the standby cancels the read, call `again` and start over on the primary. Raises Problem like `open_desk`.
     """
     assert settings.database_url, "running_database has filled it in"
     await require_current_schema(settings.database_url)
@@ -59,7 +59,7 @@ async def read_from_desk(
 
 
 async def _is_near(settings: Settings, read_url: str) -> bool:
-    """Wait until the standby shows what the primary has now, as long as it may be behind; say why it is not asked."""
+    """Wait until the standby has replayed the primary's current position, at most the permitted lag; print failures."""
     assert settings.database_url
     try:
         async with connection(settings.database_url) as primary:
@@ -67,7 +67,7 @@ async def _is_near(settings: Settings, read_url: str) -> bool:
         conn = await open_session(read_url, process=LOOKOUT, writes=False, timeout=CONNECT_SECONDS_MAX)
         try:
             async with asyncio.timeout(settings.read_lag_seconds_max):
-                while (await standby.replay_position(conn))["position"] < position:  # noqa: ASYNC110 - no event tells of it
+                while (await standby.replay_position(conn))["position"] < position:  # noqa: ASYNC110 - no event
                     await asyncio.sleep(LOOK_SECONDS)
         finally:
             conn.terminate()
@@ -80,7 +80,7 @@ async def _is_near(settings: Settings, read_url: str) -> bool:
 
 @asynccontextmanager
 async def open_desk(settings: Settings, process: str, *, pool_size: int = 2) -> AsyncIterator[None]:
-    """The process's pool, open on the desk's database. Raises Problem where that is not this program's desk."""
+    """Open the process's pool on the desk's database. Raises Problem if the schema is not this program's."""
     assert settings.database_url, "running_database has filled it in"
     await require_current_schema(settings.database_url)
     say(settings, settings.database_url)

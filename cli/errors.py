@@ -1,4 +1,4 @@
-"""How a command fails: one line on stderr that says what to do, and exit status 1."""
+"""Error reporting of commands: one line on stderr that says what to do, and exit status 1."""
 
 import logging
 import sys
@@ -13,7 +13,7 @@ INTERRUPTED = 130
 
 
 def exit_status(command: Callable[[], None]) -> int:
-    """Run `command`; say what went wrong, if something did, and return the status to exit with."""
+    """Run `command`, print its error if it fails, and return the exit status."""
     try:
         command()
     except (Problem, Refused) as problem:
@@ -29,5 +29,5 @@ def exit_status(command: Callable[[], None]) -> int:
 
 
 def complain(message: str) -> None:
-    """One line on stderr."""
+    """Print the message as one line on stderr."""
     print(f"propdesk: {' '.join(message.split())}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`propdesk export`: ledger, transfers or audit of a stretch of time, as CSV."""
+"""`propdesk export`: the ledger, transfers or audit log of a period, as CSV."""
 
 import asyncio
 import os
@@ -19,17 +19,17 @@ from config.settings import Settings, load_settings
 from services import exports
 from services.exports import ExportKind
 
-BROKEN_PIPE = 141  # as a shell says it of a process that the signal ended
+BROKEN_PIPE = 141  # the exit status that a shell reports for a process killed by SIGPIPE
 
 
 def export(
     what: Annotated[ExportKind, typer.Argument(help="What to export")],
-    since: Annotated[str, typer.Option("--from", help="The first instant: 2026-03-01, or 2026-03-01T09:00:00+01:00")],
-    until: Annotated[str, typer.Option("--to", help="The first instant no more; a date alone begins at 00:00 UTC")],
+    since: Annotated[str, typer.Option("--from", help="Start, inclusive: 2026-03-01 or 2026-03-01T09:00:00+01:00")],
+    until: Annotated[str, typer.Option("--to", help="End, exclusive; a date alone means 00:00 UTC")],
     brand: Annotated[str | None, typer.Option(help="Only this brand's rows")] = None,
-    output: Annotated[Path | None, typer.Option(help="The file to write; left out, the standard output")] = None,
+    output: Annotated[Path | None, typer.Option(help="The file to write; default: standard output")] = None,
 ) -> None:
-    """Write rows as CSV with a header: ledger and transfers by the market's time, the audit by that of recording."""
+    """Write rows as CSV with a header: ledger and transfers by market time, the audit log by recording time."""
     first, last = _instant("--from", since), _instant("--to", until)
     settings = load_settings()
     configure_logging(settings.log_level, "export")
@@ -39,7 +39,7 @@ def export(
 
 
 def _instant(option: str, text: str) -> datetime:
-    """A date, or an instant with its offset. Raises Problem."""
+    """Parse a date, or a time with a UTC offset. Raises Problem."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -55,7 +55,7 @@ def _instant(option: str, text: str) -> datetime:
 
 
 class Target:
-    """Where the rows go: a new file that takes the place of `output` once it is whole, or the standard output."""
+    """The destination of the rows: a temporary file that replaces `output` once complete, or standard output."""
 
     def __init__(self, output: Path | None) -> None:
         self.output = output
@@ -66,7 +66,7 @@ class Target:
             self.file.write(piece)
 
     def begin_anew(self) -> None:
-        """Drop what was written. Raises Problem for the standard output, which has been read by then."""
+        """Discard the rows written so far. Raises Problem for standard output, whose reader already has them."""
         if self.output is None:
             raise Problem("the standby has cut the export off in the middle; run it again, or with --output FILE")
         with self._explained():
@@ -75,7 +75,7 @@ class Target:
 
     @contextmanager
     def opened(self) -> Iterator["Target"]:
-        """Raises Problem for a path that cannot be written; what was there is untouched until all is well."""
+        """Open the target; an existing file stays unchanged until success. Raises Problem if it is not writable."""
         if self.output is None:
             yield self
             with self._explained():
@@ -101,8 +101,8 @@ class Target:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except BrokenPipeError:  # who read has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains as it ends
+        except BrokenPipeError:  # the reader closed the pipe
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains at exit
             raise typer.Exit(BROKEN_PIPE) from None
         except OSError as error:
             told = f"--output {str(self.output)!r}" if self.output else "the standard output"

@@ -1,4 +1,4 @@
-"""`propdesk feed`: a simulated market for a development desk, posted to its API like anybody else's quotes."""
+"""`propdesk feed`: simulated quotes for a development desk, posted to its public API."""
 
 import logging
 import time
@@ -28,10 +28,10 @@ log = logging.getLogger(__name__)
 def feed(
     url: Annotated[str | None, typer.Option(envvar="PROPDESK_FEED_URL", help="The GraphQL endpoint")] = None,
     token: Annotated[str, typer.Option(envvar="PROPDESK_FEED_TOKEN", help="A FEED token")] = "",
-    seed: Annotated[int, typer.Option(help="The same seed makes the same prices")] = 1,
+    seed: Annotated[int, typer.Option(help="Random seed; the same seed gives the same prices")] = 1,
     interval: Annotated[float, typer.Option(min=0.05, help="Seconds between quotes")] = 1.0,
 ) -> None:
-    """Post SIMULATED quotes, a random walk of no real market, until stopped."""
+    """Post SIMULATED quotes, a random walk and not a real market, until stopped."""
     settings = load_settings()
     configure_logging(settings.log_level, "feed", settings.log_format)
     if not token:
@@ -44,12 +44,12 @@ def feed(
 
 
 def _run(client: httpx.Client, url: str, seed: int, interval: float) -> None:
-    """Post a round of quotes every `interval` seconds, each stamped with its real time, whatever happens to it."""
+    """Post a round of quotes every `interval` seconds, stamped with the current time; continue after failures."""
     connected = True
     due = time.monotonic()
     for rows in walk(seed, tuple(SHAPES), datetime.now(UTC), timedelta(seconds=interval)):
         trouble = post(client, url, [row._replace(time=datetime.now(UTC)) for row in rows])
-        if trouble and connected:  # said once, then quietly tried again
+        if trouble and connected:  # log the first failure only, then retry silently
             log.warning("the quotes do not arrive (%s); trying on", trouble)
         elif not trouble and not connected:
             log.info("the quotes arrive again")
@@ -59,7 +59,7 @@ def _run(client: httpx.Client, url: str, seed: int, interval: float) -> None:
 
 
 def post(client: httpx.Client, url: str, rows: Sequence[GeneratedQuote]) -> str | None:
-    """Post one round of quotes; answers what went wrong, if something did."""
+    """Post one round of quotes; return the error text, or None on success."""
     quotes = [
         {"symbol": row.symbol, "bid": plain(row.bid), "ask": plain(row.ask), "time": row.time.isoformat()}
         for row in rows
@@ -72,5 +72,5 @@ def post(client: httpx.Client, url: str, rows: Sequence[GeneratedQuote]) -> str 
         answer = response.json()
         errors = answer.get("errors") or answer["data"]["ingestQuotes"]["userErrors"]
         return "; ".join(error["message"] for error in errors) or None
-    except (ValueError, LookupError, TypeError, AttributeError):  # something else answers there
+    except (ValueError, LookupError, TypeError, AttributeError):  # the server is not a desk
         return f"HTTP {response.status_code}, and no GraphQL"

@@ -1,7 +1,7 @@
-"""Several processes of one command that share what they have loaded: forked from a parent, which keeps them running.
+"""Processes of one command, forked from a parent that restarts them, so that they share the loaded modules.
 
-What is imported is in memory once, and copied only where a process writes, its reference counts among it. The parent
-does nothing else: it opens no connection, and forks before it has begun anything.
+Memory pages are shared until a process writes to them; changing a reference count is such a write. The parent
+only supervises: it opens no connection and starts no thread before it forks.
 """
 
 import logging
@@ -18,28 +18,28 @@ from cli.errors import exit_status
 from cli.supervisor import BACKOFF_SECONDS, STEADY_SECONDS, STOP_SECONDS_MAX
 from config import gc_tuning
 
-FAILED = 1  # the exit status of a process that has said in a line what is wrong
+FAILED = 1  # the exit status of a process that has already printed its error
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
 log = logging.getLogger(__name__)
 
 
 class Forks:
-    """The processes of one parent. Each runs `work` with its number, from 0 on."""
+    """The processes of one parent. Each runs `work` with its number, counted from 0."""
 
     def __init__(self, many: int, work: Callable[[int], None]) -> None:
         self._work = work
-        self._running: dict[int, int] = {}  # by process, its number
-        self._due = dict.fromkeys(range(many), 0.0)  # by number, the time at which it is to be started
-        self._deaths = [0] * many  # of each number, in a row
+        self._running: dict[int, int] = {}  # process id -> number
+        self._due = dict.fromkeys(range(many), 0.0)  # number -> time of its next start
+        self._deaths = [0] * many  # consecutive early deaths of each number
         self._began = [0.0] * many
-        self._ends_by: float | None = None  # the time by which all have to have ended, once they are told to
-        self._lifeline, self._parent = os.pipe()  # closed at the parent's end, it tells the others that it has gone
+        self._ends_by: float | None = None  # the deadline of a shutdown in progress
+        self._lifeline, self._parent = os.pipe()  # children read end of file here when the parent dies
 
     def run(self) -> int:
-        """Keep all running until SIGTERM or SIGINT, then end them; return the exit status.
+        """Keep all processes running until SIGTERM or SIGINT, then stop them; return the exit status.
 
-        Where all fail as they begin, with nobody running, the parent fails, too: whoever runs it has to know.
+        If every process fails during start-up, the parent fails too, so that its supervisor notices.
         """
         gc_tuning.settle()
         awake, wake = os.pipe()
@@ -58,7 +58,7 @@ class Forks:
                 self._signal(signal.SIGKILL)
 
     def _pause(self) -> float | None:
-        """Seconds until something has to be done without a signal; None: nothing has."""
+        """Return the seconds until the next timed action; None: there is none."""
         times = [*self._due.values()] if self._ends_by is None else [self._ends_by]
         return max(0.0, min(times) - time.monotonic()) if times else None
 
@@ -84,7 +84,7 @@ class Forks:
             self._running[process] = number
 
     def _child(self, number: int) -> int:
-        """Be one of the processes; return its exit status."""
+        """Run the work in the forked process; return its exit status."""
         signal.set_wakeup_fd(-1)
         for one in SIGNALS:
             signal.signal(one, signal.SIG_DFL)
@@ -100,9 +100,9 @@ class Forks:
         os.kill(os.getpid(), signal.SIGTERM)
 
     def _reap(self) -> bool:
-        """Note who has ended, to start it again, later each time that it does not live long.
+        """Collect ended processes and schedule their restarts, with a longer pause after each early death.
 
-        Return whether one has failed before it was steady, as it does where it cannot begin.
+        Return whether a process failed before it had run steadily, which means that it cannot start.
         """
         has_failed = False
         while self._running:

@@ -1,4 +1,4 @@
-"""Quotes made up from a seed: a random walk, the same for everybody who asks with the same seed."""
+"""Simulated quotes: a random walk that is reproducible from its seed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class GeneratedQuote(NamedTuple):
-    """One made-up quote; the time has an offset."""
+    """One simulated quote; its time is timezone-aware."""
 
     symbol: str
     bid: Decimal
@@ -19,7 +19,7 @@ class GeneratedQuote(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How a symbol is made up: where it starts, how far it steps at most, and its spread, in its own points."""
+    """Parameters of a symbol's random walk: first price, largest step and spread, in points of the symbol."""
 
     price: Decimal
     point: Decimal
@@ -36,9 +36,9 @@ SHAPES: Mapping[str, Shape] = {
 
 
 def walk(seed: int, symbols: Sequence[str], start: datetime, step: timedelta) -> Iterator[list[GeneratedQuote]]:
-    """Endless rounds of quotes, one of every symbol (of SHAPES), `step` apart from `start` on.
+    """Yield rounds of quotes without end, one quote per symbol of SHAPES, `step` apart, beginning at `start`.
 
-    Far from where it began a price is drawn back, so that it neither dies nor leaves its order of magnitude.
+    A price far from its start is pulled back, so that it stays positive and keeps its order of magnitude.
     """
     assert start.tzinfo is not None, "an instant has an offset"
     chance = Random(seed)

@@ -1,4 +1,4 @@
-"""`propdesk instruments`: what the desk trades."""
+"""`propdesk instruments`: manage the currencies and instruments that the desk trades."""
 
 import asyncio
 import tomllib
@@ -31,20 +31,20 @@ instruments = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @instruments.callback()
 def group() -> None:
-    """What the desk trades."""
+    """Manage the currencies and instruments that the desk trades."""
 
 
 @instruments.command()
 def load(
     file: Annotated[
-        Path | None, typer.Argument(help="A TOML list of currencies and instruments; left out, 120 common ones.")
+        Path | None, typer.Argument(help="A TOML list of currencies and instruments; default: 120 common ones.")
     ] = None,
-    update: Annotated[bool, typer.Option("--update", help="Change what exists and differs from the list.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    update: Annotated[bool, typer.Option("--update", help="Change entries that differ from the list.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the changes without making them.")] = False,
 ) -> None:
-    """Bring a list of currencies and instruments into the desk; running it again changes nothing.
+    """Load a list of currencies and instruments into the desk; a second run changes nothing.
 
-    What is missing is made. What exists and differs is shown, and left as it is without --update.
+    Missing entries are created. Existing entries that differ are printed, and changed only with --update.
     """
     text = files("cli").joinpath("instruments.toml").read_text("utf-8") if file is None else _read(file)
     listed = parse(text, str(file or "instruments.toml"))

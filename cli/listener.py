@@ -1,4 +1,4 @@
-"""A subscriber: receives every event once and in order, however often the connection or the server is lost."""
+"""A subscriber that receives every event once and in order, even if the connection or the server fails."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from cli.client import RETRY_SECONDS
 from config.errors import Problem
 
 PROTOCOL = Subprotocol("graphql-transport-ws")
-PING_SECONDS = 5  # between pings, and for each answer: a server that is gone without a word is noticed in twice as long
+PING_SECONDS = 5  # between pings, and for each pong: a dead server is noticed within twice this time
 DOCUMENT = """
 subscription ($after: String) {
   challengeEvents(after: $after) { cursor position number name marketTime challengeId payload }
@@ -25,7 +25,7 @@ Event = dict[str, Any]
 
 
 class Listener:
-    """Listens with one token from `after` on; `events` holds what came, in order."""
+    """A subscription with one token, from the cursor `after` on; `events` holds the events received, in order."""
 
     def __init__(self, url: str, token: str, told: Callable[[Event], None], after: str | None = None) -> None:
         self.url = url.replace("http", "ws", 1)
@@ -37,14 +37,14 @@ class Listener:
         self._came = asyncio.Condition()
 
     async def run(self) -> None:
-        """Listen until cancelled; after a loss, connect and ask for what was missed. Raises Problem if refused."""
+        """Listen until cancelled; after a disconnect, resume from the last cursor. Raises Problem if refused."""
         while True:
             with suppress(OSError, WebSocketException):
                 await self._listen()
             await asyncio.sleep(RETRY_SECONDS)
 
     async def until(self, count: int, seconds_max: float) -> bool:
-        """Wait for that many events; False where they do not come in time."""
+        """Wait for `count` events; return False if they do not arrive in time."""
         try:
             async with self._came:
                 await asyncio.wait_for(self._came.wait_for(lambda: len(self.events) >= count), seconds_max)

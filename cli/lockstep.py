@@ -1,7 +1,7 @@
-"""Quotes handed to a desk in lock-step: the next ones only when every pass and job of the last is done.
+"""Sends quotes to a desk in lock-step: the next batch goes out once the last one is judged and its jobs are done.
 
-So the verdicts are the same at any speed. A server that goes away and comes back is waited for, and quotes whose answer
-was lost on the way are never handed in twice; for that, nobody else may hand in quotes at the same time.
+So the verdicts are the same at any speed. The sender waits for a server that restarts, and never repeats quotes whose
+response was lost. To detect those it must be the only feeder of the desk.
 """
 
 import asyncio
@@ -29,24 +29,24 @@ mutation ($input: IngestQuotesInput!) {
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What the desk made of quotes handed in; `answered` is False where it took them and its answer was lost."""
+    """The desk's result for submitted quotes; `answered` is False if it took them but its response was lost."""
 
     newest_batch: int
     accepted: int
-    dropped: Counter[tuple[str, str]] = field(default_factory=Counter)  # by (symbol, reason), SUSPECT if held back
+    dropped: Counter[tuple[str, str]] = field(default_factory=Counter)  # by (symbol, reason); SUSPECT: on hold
     answered: bool = True
     rounded: int = 0
 
 
 class LockStep:
-    """The only feeder of one desk; `newest` is the number of the newest batch, once known."""
+    """The only feeder of one desk; `newest` is the number of the newest batch, None before the first query."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
         self.newest: int | None = None
 
     async def feed(self, quotes: Sequence[QuoteRow]) -> Ingested:
-        """Hand the quotes in exactly once. Raises Problem when refused, Away when the patience is used up."""
+        """Submit the quotes exactly once. Raises Problem if refused, Away if the server stays unreachable."""
         before = await self._newest() if self.newest is None else self.newest
         deadline = time.monotonic() + self.client.patience_seconds
         while True:
@@ -68,9 +68,9 @@ class LockStep:
         return ingested
 
     async def wait(self) -> None:
-        """Return once the desk has judged every account at the newest batch and done the jobs that came of it.
+        """Wait until the desk has judged every account at the newest batch and done the resulting jobs.
 
-        Raises Problem where it does nothing for as long as the client is patient: nobody works there.
+        Raises Problem if the desk makes no progress for `patience_seconds`, as without a worker.
         """
         pause, judged = POLL_SECONDS_MIN, -1
         while True:

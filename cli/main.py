@@ -1,4 +1,4 @@
-"""`propdesk`: one command for each thing an operator does."""
+"""The `propdesk` command and its subcommands."""
 
 import gc
 import sys

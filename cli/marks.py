@@ -1,4 +1,4 @@
-"""`propdesk mark-to-market`: the marker without a worker around it, once or for as long as it is left running."""
+"""`propdesk mark-to-market`: run the marker without a worker, once or until stopped."""
 
 import asyncio
 import math
@@ -16,15 +16,15 @@ from services.fencing import ShardLost
 from services.ownership import Ownership
 
 PAUSE_SECONDS = 0.5
-SHARED_SECONDS = 5  # that a shard is judged before another worker may have it
+SHARED_SECONDS = 5  # time spent on a shard before it may go to another worker
 
 
 def mark_to_market(
-    once: Annotated[bool, typer.Option("--once", help="Judge what waits and end")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Judge the waiting batches, then exit")] = False,
 ) -> None:
-    """Mark every live account to the newest quotes and judge it; without --once, share the shards until stopped.
+    """Mark every live account to the newest quotes and judge it; without --once, continue until stopped.
 
-    Shards that workers own are left to them; with --once each of their accounts is marked under its own lock.
+    Shards owned by workers are skipped; with --once their accounts are marked one by one under their row locks.
     """
     settings = load_settings()
     configure_logging(settings.log_level, "marker", settings.log_format)
@@ -53,7 +53,7 @@ async def _run(settings: Settings, once: bool) -> tuple[int, marking.Marked]:
 
 
 async def _share(owner: Ownership) -> int:
-    """Judge this process's share of the shards until stopped."""
+    """Mark and judge this process's share of the shards until stopped."""
     batches = 0
     while True:
         await owner.keep()
@@ -65,7 +65,7 @@ async def _share(owner: Ownership) -> int:
 
 
 async def _drain(owner: Ownership, seconds: float = math.inf) -> int:
-    """Judge what waits in each shard, for about so long; return how many batches."""
+    """Judge the waiting batches of each shard for about `seconds`; return the number of batches."""
     judged = 0
     for marker in list(owner.markers.values()):
         try:

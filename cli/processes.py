@@ -1,4 +1,4 @@
-"""What the two long-running processes, `serve` and `work`, see to before they begin."""
+"""Start-up checks of the long-running processes `serve` and `work`."""
 
 import ipaddress
 import logging
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def begin(process: str) -> Settings:
-    """The settings, and logging under the process's name. Raises Problem when the broker's address cannot be used."""
+    """Load the settings and configure logging for the process. Raises Problem if the broker's address is unusable."""
     settings = load_settings()
     configure_logging(settings.log_level, process, settings.log_format)
     require_supported(settings.broker_url)
@@ -25,7 +25,7 @@ def begin(process: str) -> Settings:
 
 
 def require_tls(settings: Settings) -> None:
-    """Raise Problem when tokens would cross a network in clear: production beyond loopback, with no TLS before it."""
+    """Raise Problem if tokens would cross a network unencrypted: production, not on loopback, without TLS."""
     try:
         loopback = ipaddress.ip_address(settings.host).is_loopback
     except ValueError:
@@ -38,7 +38,7 @@ def require_tls(settings: Settings) -> None:
 
 
 def require_free_port(settings: Settings) -> None:
-    """Raise Problem when something else listens where we are to."""
+    """Raise Problem if another process listens at the API's address."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -52,10 +52,10 @@ def require_free_port(settings: Settings) -> None:
 
 
 async def require_ready(settings: Settings) -> None:
-    """Raise Problem when the database has not the schema of these sources, or too few connections."""
+    """Raise Problem if the database lacks the schema of this version, or allows too few connections."""
     assert settings.database_url, "running_database has filled it in"
     if settings.read_url:
-        parse(settings.read_url, "DATABASE_READ_URL")  # whether it is there is another question, at each moment anew
+        parse(settings.read_url, "DATABASE_READ_URL")  # syntax only: the standby may be unreachable now
     await require_current_schema(settings.database_url)
     if settings.database_direct_url:
         await require_same_database(settings.database_url, settings.database_direct_url)

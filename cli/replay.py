@@ -1,4 +1,4 @@
-"""`propdesk replay`: recorded quotes, handed to a running desk in lock-step."""
+"""`propdesk replay`: send recorded quotes to a running desk in lock-step."""
 
 import asyncio
 import sys
@@ -24,7 +24,7 @@ from config.errors import Problem
 from config.settings import load_settings
 from domain.calendar import zone_warning
 
-PATIENCE_SECONDS = 120  # for a server that restarts
+PATIENCE_SECONDS = 120  # the longest wait for a server that restarts
 LISTED_PAGE = 100
 
 _DESK = "query { system { mode marketTime } }"
@@ -37,14 +37,14 @@ query ($first: Int!, $after: String) {
 
 @dataclass(slots=True)
 class Tally:
-    """What became of the files so far."""
+    """Progress and results of the replay so far."""
 
     quotes: int = 0
     times: int = 0
     accepted: int = 0
-    passed_over: int = 0  # by --resume: not after the desk's market time
-    rounded: int = 0  # of the accepted: whose float noise was rounded away
-    unanswered: int = 0  # times whose answer was lost with the server
+    passed_over: int = 0  # quotes skipped by --resume: not after the desk's market time
+    rounded: int = 0  # accepted quotes whose floating-point noise was rounded away
+    unanswered: int = 0  # batches whose response was lost when the server failed
     dropped: Counter[tuple[str, str]] = field(default_factory=Counter)  # by (symbol, reason)
     market_time: datetime | None = None
     began: float = field(default_factory=monotonic)
@@ -69,28 +69,26 @@ def replay(
         list[Path], typer.Argument(help="Quote files, plain or packed (zip, gz, bz2, xz, zst); merged by time.")
     ],
     url: Annotated[
-        str | None, typer.Option(help="The desk's GraphQL address; left out, that of PROPDESK_HOST and PROPDESK_PORT.")
+        str | None, typer.Option(help="The desk's GraphQL URL; default: from PROPDESK_HOST and PROPDESK_PORT.")
     ] = None,
     token: Annotated[str | None, typer.Option(envvar="PROPDESK_TOKEN", help="An ADMIN token.")] = None,
     layout: Annotated[
         str | None,
         typer.Option(help=f"The files' layout, where it is not recognised: {', '.join(one.name for one in LAYOUTS)}."),
     ] = None,
-    symbol: Annotated[str | None, typer.Option(help="The symbol of files without a column of symbols.")] = None,
+    symbol: Annotated[str | None, typer.Option(help="The symbol for files without a symbol column.")] = None,
     zone: Annotated[
-        str | None, typer.Option(help="The zone of times without one: Europe/Berlin, GMT+3, America/New_York+7.")
+        str | None, typer.Option(help="The time zone for times without one: Europe/Berlin, GMT+3, America/New_York+7.")
     ] = None,
     spread: Annotated[
-        str | None, typer.Option(help="Between bid and ask, in prices, of files with one price only.")
+        str | None, typer.Option(help="The spread between bid and ask, in price units, for files with a single price.")
     ] = None,
-    dates: Annotated[
-        str | None, typer.Option(help="Of dates that may be read in two ways: day-first or month-first.")
-    ] = None,
+    dates: Annotated[str | None, typer.Option(help="The order in ambiguous dates: day-first or month-first.")] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on after the desk's market time, where a replay broke off.")
+        bool, typer.Option("--resume", help="Continue an interrupted replay after the desk's market time.")
     ] = False,
 ) -> None:
-    """Hand recorded quotes to a running desk, each time once the one before is judged."""
+    """Send recorded quotes to a running desk; each batch waits until the one before is judged."""
     if not token:
         raise Problem("a token is needed: --token or PROPDESK_TOKEN, of the role ADMIN")
     options = Options(layout, symbol, zone, _spread(spread), dates)
@@ -117,9 +115,9 @@ def _spread(text: str | None) -> Decimal | None:
 
 
 async def play(files: Sequence[Path], options: Options, client: Client, tally: Tally, *, resume: bool = False) -> None:
-    """Replay the files, keeping `tally`. Raises Problem for a file or a server that cannot be used."""
+    """Replay the files and update `tally`. Raises Problem if a file or the server cannot be used."""
     async with client:
-        system = await client.once(_DESK)  # not patient: a wrong address is told at once
+        system = await client.once(_DESK)  # no retry: report a wrong address at once
         print(f"desk: {client.shown}", file=sys.stderr, flush=True)
         read = _understood(files, options.on_desk(await _listed(client)))
         reached = _reached(read, system["mode"], system["marketTime"], resume=resume)
@@ -138,7 +136,7 @@ async def play(files: Sequence[Path], options: Options, client: Client, tally: T
 
 
 async def _listed(client: Client) -> frozenset[str]:
-    """Every symbol of the desk, and every other name that it knows for one."""
+    """Return every symbol of the desk and every alias."""
     symbols: set[str] = set()
     after = None
     while True:
@@ -150,7 +148,7 @@ async def _listed(client: Client) -> frozenset[str]:
 
 
 def _understood(files: Sequence[Path], options: Options) -> QuoteFiles:
-    """The files, read through to their ends; it is printed what they were taken for."""
+    """Read the files completely, print the layout recognised in each, and return them."""
     console = Console()
     Console(stderr=True).print(f"reading {', '.join(map(str, files))} ...", highlight=False, soft_wrap=True)
     if options.zone and (warning := zone_warning(options.zone)):
@@ -172,7 +170,7 @@ def _understood(files: Sequence[Path], options: Options) -> QuoteFiles:
 
 
 def _reached(read: QuoteFiles, mode: str, market_time: str | None, *, resume: bool) -> datetime | None:
-    """The time up to which the files are to be passed over. Raises Problem for files behind a replay's clock."""
+    """Return the time up to which to skip quotes. Raises Problem if the files start before the replay's clock."""
     if mode != "REPLAY":
         Console(stderr=True).print("note: this desk keeps the system's time; the quotes' times are only recorded")
         return None
@@ -200,7 +198,7 @@ def _progress() -> Progress:
 
 
 def tell(tally: Tally) -> None:
-    """The end of a replay, also of one that broke off."""
+    """Print the result of a replay, complete or interrupted."""
     if not tally.times:
         return
     console = Console()

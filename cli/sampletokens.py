@@ -1,4 +1,4 @@
-"""The sample brand's tokens, kept in a file for the next start: the database knows only their hashes."""
+"""The file of the sample brand's tokens, for the next start: the database stores only their hashes."""
 
 import hashlib
 import json
@@ -12,13 +12,13 @@ log = logging.getLogger(__name__)
 
 
 def file_of(data_dir: Path, database_url: str) -> Path:
-    """Where the tokens of this database are kept, whoever logs in there and with whatever password."""
+    """Return the token file of this database; user name and password of the URL do not matter."""
     database = str(parse(database_url))
     return data_dir / f"sample-tokens-{hashlib.sha256(database.encode()).hexdigest()[:12]}.json"
 
 
 def read_tokens(file: Path) -> dict[str, str]:
-    """The tokens by role; none where there is no such file, or it cannot be used."""
+    """Return the tokens by role; empty if the file is missing or unusable."""
     try:
         content = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError):
@@ -29,7 +29,7 @@ def read_tokens(file: Path) -> dict[str, str]:
 
 
 def write(file: Path, tokens: Mapping[str, str]) -> None:
-    """Keep the tokens, readable by the owner alone. Where that fails the next start makes new ones."""
+    """Write the tokens, readable only by the owner. If that fails, the next start makes new ones."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)

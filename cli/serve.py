@@ -1,4 +1,4 @@
-"""`propdesk serve`: the API's process, as a service manager or `propdesk up` runs it."""
+"""`propdesk serve`: the API process, run by a service manager or `propdesk up`."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ def serve() -> None:
     with running_database(settings) as ready:
         asyncio.run(require_ready(ready))
         from app.main import (
-            create_app,  # after the checks: loading the API takes a second, which a refusal need not wait
+            create_app,  # after the checks: loading the API takes a second, and a failed check should report at once
         )
         from cli.server import server_of
 

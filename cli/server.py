@@ -18,7 +18,7 @@ STOP_SECONDS_MAX = 5
 
 
 class Server(uvicorn.Server):
-    """A server that tells systemd when it listens, that its event loop goes round, and that it ends."""
+    """A server that notifies systemd when it listens, while its event loop runs, and when it stops."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -33,9 +33,9 @@ class Server(uvicorn.Server):
 
 
 def server_of(app: Starlette, settings: Settings, **options: Any) -> uvicorn.Server:
-    """Return the server of an application as a desk runs it; `options` are uvicorn's, for its address and for benches.
+    """Return the configured server of an application; `options` go to uvicorn, for the address and for benchmarks.
 
-    Call it when everything is loaded: it tunes garbage collection for the process.
+    Call it after all modules are loaded: it tunes garbage collection for the process.
     """
     config = config_of(app, settings, **options)
     gc_tuning.settle()
@@ -43,19 +43,19 @@ def server_of(app: Starlette, settings: Settings, **options: Any) -> uvicorn.Ser
 
 
 def config_of(app: Starlette, settings: Settings, **options: Any) -> uvicorn.Config:
-    """Return the server's configuration: parsers, limits, headers of every answer, and whose X-Forwarded-For counts."""
+    """Return the server's configuration: parsers, limits, response headers and trusted proxies."""
     fixed: dict[str, Any] = {
         "http": http_connection_class(settings),
         "loop": "auto",
         "log_config": None,
         "access_log": False,
         "server_header": False,
-        "headers": list(SAFETY.items()),  # of every answer, the refusals of the HTTP parser and of handshakes too
+        "headers": list(SAFETY.items()),  # on every response, including HTTP parse errors and refused handshakes
         "proxy_headers": bool(settings.trusted_proxies),  # uvicorn's own default trusts every client on this machine
         "forwarded_allow_ips": list(settings.trusted_proxies),
         "ws": WebsocketConnection,
         "ws_max_size": WEBSOCKET_MESSAGE_BYTES_MAX,
-        "ws_per_message_deflate": False,  # 36 KiB a connection, and every event compressed for each
+        "ws_per_message_deflate": False,  # it would cost 36 KiB per connection and compress each event per subscriber
         "timeout_graceful_shutdown": STOP_SECONDS_MAX,
     }
     return uvicorn.Config(app, **(fixed | options))

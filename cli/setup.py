@@ -1,4 +1,4 @@
-"""Commands that prepare a desk: its schema and its tokens."""
+"""Commands that prepare a desk: migrate, init and token."""
 
 import asyncio
 from typing import Annotated
@@ -17,11 +17,11 @@ from config.settings import Settings, load_settings
 from models.system import read_mode, set_clock_mode
 from services import tokens
 
-CLOCKS = {"SYSTEM": "the system's time", "REPLAY": "the time of replayed quotes"}  # by the desk's mode
+CLOCKS = {"SYSTEM": "the system's time", "REPLAY": "the time of replayed quotes"}  # description of each mode's clock
 
 
 def migrate() -> None:
-    """Bring the database's schema up to date; running it twice, or in two places at once, does no harm."""
+    """Bring the database's schema up to date; it is safe to run twice or in two places at once."""
     settings = load_settings()
     configure_logging(settings.log_level, "migrate")
     require_supported(settings.broker_url)
@@ -35,7 +35,7 @@ def init(
         str | None, typer.Option(help="The desk's clock: system (live quotes) or replay (recorded ones).")
     ] = None,
 ) -> None:
-    """Prepare a desk: its schema, and the clock it goes by, which is chosen once, before its first quotes."""
+    """Prepare a desk: migrate its schema and set its clock, which is fixed from the first quote on."""
     settings = load_settings()
     configure_logging(settings.log_level, "init")
     require_supported(settings.broker_url)
@@ -48,7 +48,7 @@ def init(
 
 
 async def migrate_desk(settings: Settings) -> list[str]:
-    """Bring the schema up to date, for services that log in as DATABASE_URL says; return the migrations applied."""
+    """Migrate the schema and grant rights to the login of DATABASE_URL; return the migrations applied."""
     assert settings.database_url, "running_database has filled it in"
     assert settings.migration_url, "and this one"
     login = parse(settings.database_url).user
@@ -60,7 +60,7 @@ async def migrate_desk(settings: Settings) -> list[str]:
 
 
 async def _is_reached(url: str) -> bool:
-    """Whether the services' login is there already: a DBA may make it after the first migration."""
+    """Return whether the services' login exists: a DBA may create it after the first migration."""
     try:
         async with connection(url):
             return True
@@ -69,9 +69,9 @@ async def _is_reached(url: str) -> bool:
 
 
 async def set_mode(url: str, mode: str | None) -> str:
-    """Give the desk this mode, in small letters or capitals, and return it; None leaves it as it is.
+    """Set the desk's mode, in either letter case, and return it; None keeps the current mode.
 
-    Raises Problem for a mode that is none, and on a desk that has quotes and another mode.
+    Raises Problem for an unknown mode, and if the desk already has quotes and another mode.
     """
     wanted = mode and mode.upper()
     if wanted and wanted not in CLOCKS:
@@ -88,11 +88,11 @@ async def set_mode(url: str, mode: str | None) -> str:
 
 def token(
     role: Annotated[str, typer.Option(help="ADMIN, MANAGER, CLIENT, TRADER, FEED or PAYMENTS")],
-    brand: Annotated[str | None, typer.Option(help="The brand it belongs to; ADMIN and FEED have none")] = None,
-    name: Annotated[str, typer.Option(help="Whose it is; the audit log shows it")] = "cli",
-    client: Annotated[str | None, typer.Option(help="A CLIENT token's client")] = None,
+    brand: Annotated[str | None, typer.Option(help="The token's brand; ADMIN and FEED have none")] = None,
+    name: Annotated[str, typer.Option(help="The token's owner, shown in the audit log")] = "cli",
+    client: Annotated[str | None, typer.Option(help="The client of a CLIENT token")] = None,
 ) -> None:
-    """Create an API token and print it; only its hash is kept."""
+    """Create an API token and print it; the database stores only its hash."""
     settings = load_settings()
     configure_logging(settings.log_level, "token")
 

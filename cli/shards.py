@@ -1,4 +1,4 @@
-"""`propdesk shards`: how the accounts are divided among workers, and into how many parts."""
+"""`propdesk shards`: show the shards of accounts and their owners, or change the number of shards."""
 
 import asyncio
 from typing import Annotated
@@ -21,13 +21,11 @@ BUSY = "a worker writes in a shard for longer than a change may wait; try again"
 
 
 def shards(
-    count: Annotated[
-        int | None, typer.Argument(help=f"Divide the accounts into so many shards, from 1 to {SHARDS_MAX}")
-    ] = None,
+    count: Annotated[int | None, typer.Argument(help=f"The new number of shards, 1 to {SHARDS_MAX}")] = None,
 ) -> None:
-    """Show the shards: who owns each, and how far it has been judged. With COUNT, change how many there are.
+    """Show each shard's owner and the newest batch judged. With COUNT, change the number of shards.
 
-    The desk may run meanwhile: its workers share the new ones at once.
+    The desk may keep running: its workers divide the new shards at once.
     """
     if count is not None and not 1 <= count <= SHARDS_MAX:
         raise Problem(f"{count} shards cannot be; give a number from 1 to {SHARDS_MAX}")

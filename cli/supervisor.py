@@ -1,4 +1,4 @@
-"""Keeps a few child processes alive: restarts one that dies, stops all of them in order."""
+"""Supervises child processes: restarts one that dies and stops all of them in order."""
 
 import asyncio
 import logging
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from config.errors import Problem
 
-SUPERVISED = "PROPDESK_SUPERVISED"  # set for our children: their standard input ends when we do
+SUPERVISED = "PROPDESK_SUPERVISED"  # set for children: their standard input closes when the supervisor ends
 BACKOFF_SECONDS = (0.2, 0.5, 1, 2, 5, 15)
-STEADY_SECONDS = 30  # who lived this long starts over with the shortest pause
+STEADY_SECONDS = 30  # a child that ran this long restarts with the shortest pause
 STOP_SECONDS_MAX = 20
 
 log = logging.getLogger(__name__)
@@ -23,14 +23,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A command of ours to keep running, named as in its log lines."""
+    """A propdesk command to keep running, with the name used in log lines."""
 
     name: str
     command: str
 
 
 class Keeper:
-    """Keeps one child running until told to stop; its output goes where ours goes."""
+    """The supervisor of one child, which inherits the standard output and error."""
 
     def __init__(self, child: Child, environment: dict[str, str]) -> None:
         self.child = child
@@ -40,18 +40,18 @@ class Keeper:
         self.stopping = False
 
     async def run(self) -> None:
-        """Start the child, again and again, each time a little later if it does not live long."""
+        """Start the child and restart it whenever it ends, with a longer pause after each early death."""
         while not self.stopping:
             began = time.monotonic()
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                "-P",  # our packages, not whatever lies in the current directory
+                "-P",  # do not import from the current directory
                 "-m",
                 "cli.main",
                 self.child.command,
                 env=self.environment,
-                stdin=asyncio.subprocess.PIPE,  # ends when we do, however we end
-                start_new_session=True,  # so that Ctrl-C reaches us alone, and we stop the children in order
+                stdin=asyncio.subprocess.PIPE,  # closes when this process ends, even by SIGKILL
+                start_new_session=True,  # Ctrl-C reaches only this process, which stops the children in order
             )
             log.info("started %s, process %s", self.child.name, self.process.pid)
             status = await self.process.wait()
@@ -63,7 +63,7 @@ class Keeper:
             await asyncio.sleep(pause)
 
     async def stop(self, hurry: asyncio.Event) -> None:
-        """Ask the child to end, and make it end when it takes too long or we are in a hurry."""
+        """Terminate the child; kill it if it takes too long or `hurry` is set."""
         self.stopping = True
         if self.process is None or self.process.returncode is not None:
             return
@@ -83,7 +83,7 @@ class Keeper:
 async def kept(
     children: Sequence[Child], environment: dict[str, str], hurry: asyncio.Event | None = None
 ) -> AsyncIterator[list[Keeper]]:
-    """Keep the children running meanwhile, then stop them in the given order, at once when `hurry` is set."""
+    """Keep the children running inside the block, then stop them in order, at once if `hurry` is set."""
     keepers = [Keeper(child, environment) for child in children]
     tasks = [asyncio.create_task(keeper.run()) for keeper in keepers]
     try:
@@ -100,7 +100,7 @@ async def supervise(
 ) -> None:
     """Run the children until SIGINT or SIGTERM; a second signal kills them.
 
-    Raises Problem when one ends before `wait_until_ready` has returned; later deaths are mended.
+    Raises Problem if one ends before `wait_until_ready` has returned; a child that dies later is restarted.
     """
     stopped, hurry = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -113,13 +113,13 @@ async def supervise(
 
 
 def end_with_supervisor() -> None:
-    """In a child: end when the supervisor ends, even if it was killed and cannot stop us. Elsewhere: nothing."""
+    """In a child: exit when the supervisor ends, even if it was killed. Elsewhere: do nothing."""
     if os.environ.get(SUPERVISED):
         threading.Thread(target=_end_with_standard_input, daemon=True).start()
 
 
 def _end_with_standard_input() -> None:
-    while os.read(sys.stdin.fileno(), 1024):  # not sys.stdin.read: it holds a lock that the interpreter's end wants
+    while os.read(sys.stdin.fileno(), 1024):  # sys.stdin.read holds a lock that interpreter shutdown needs
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 
@@ -137,7 +137,7 @@ async def _first_death(keepers: Sequence[Keeper]) -> None:
 
 
 async def _until_first(*waits: Awaitable[object]) -> None:
-    """Wait until one of these is done, give up the others, and raise what it raised."""
+    """Wait until one awaitable is done, cancel the others, and raise its exception, if any."""
     tasks = [asyncio.ensure_future(wait) for wait in waits]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""`propdesk up`: everything on one machine, from nothing to a served API, until Ctrl-C."""
+"""`propdesk up`: set up and run a whole desk on one machine until Ctrl-C."""
 
 import asyncio
 import json
@@ -38,10 +38,10 @@ console = Console()
 def up(
     replay: Annotated[
         bool,
-        typer.Option("--replay", help="Make it a desk for recorded quotes: its clock is theirs, and it has no feed."),
+        typer.Option("--replay", help="Run a desk for recorded quotes: they set its clock, and no feed runs."),
     ] = False,
 ) -> None:
-    """Start PostgreSQL (unless DATABASE_URL is set), the API and a worker; Ctrl-C stops them all."""
+    """Start PostgreSQL (unless DATABASE_URL is set), the API and a worker; Ctrl-C stops all of them."""
     settings = load_settings()
     configure_logging(settings.log_level, "up", settings.log_format)
     require_supported(settings.broker_url)
@@ -60,7 +60,7 @@ async def _run(settings: Settings, mode: str | None) -> None:
 
 @asynccontextmanager
 async def _claimed(settings: Settings) -> AsyncIterator[None]:
-    """Raise Problem where another `propdesk up` runs a desk on the database: both would feed it and seed it."""
+    """Raise Problem if another `propdesk up` uses the database: both would feed and seed it."""
     assert settings.direct_url, "running_database has filled it in"
     async with connection(settings.direct_url) as conn:
         if not await system.claim_desk(conn):
@@ -88,12 +88,12 @@ async def _run_all(settings: Settings, url: str, owner: str, mode: str | None) -
         environment |= {"PROPDESK_FEED_TOKEN": tokens["FEED"]}
     feed = (
         [FEED] if "FEED" in tokens and not is_replay else []
-    )  # simulated quotes of today would end a replay of the past
+    )  # simulated quotes of today would move the clock past a replay of old quotes
     await supervise([*feed, API, WORKER], environment, announce)
 
 
 async def _seed(settings: Settings, url: str) -> dict[str, str]:
-    """The sample brand's tokens, by role, the same at each start; the sample data is made on a new desk."""
+    """Create the sample data on a new desk; return the sample brand's tokens by role, the same at each start."""
     file = sampletokens.file_of(settings.data_dir, url)
     kept = sampletokens.read_tokens(file)
     await open_database(url, pool_size=4, name="up")
@@ -107,7 +107,7 @@ async def _seed(settings: Settings, url: str) -> dict[str, str]:
 
 
 async def healthy(base_url: str) -> None:
-    """Wait until the API answers its health check. Raises Problem after a minute."""
+    """Wait until the API passes its health check. Raises Problem after READY_SECONDS_MAX."""
     deadline = time.monotonic() + READY_SECONDS_MAX
     async with httpx.AsyncClient(trust_env=False, timeout=2) as client:
         while time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""`propdesk verify`: do the books hold?"""
+"""`propdesk verify`: check the consistency of the books."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ from services.checks.verify import Violation
 
 
 def verify() -> None:
-    """Check the books: print what is wrong, a line each, and exit 1; the desk may be running meanwhile."""
+    """Check the books: print one line per violation and exit with 1 if there is any; the desk may keep running."""
     settings = load_settings()
     configure_logging(settings.log_level, "verify")
     with running_database(settings) as ready:

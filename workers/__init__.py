@@ -1,1 +1,1 @@
-"""The second front door: Dramatiq actors that drain what is owed, and the loop that notices when a wake-up was lost."""
+"""The workers: Dramatiq actors that process waiting batches and jobs, and a loop that catches lost wake-ups."""

@@ -7,7 +7,7 @@ from dramatiq.middleware import AgeLimit, Retries, TimeLimit
 from config.broker import QUEUES
 from workers.works import Works
 
-MINUTE, HOUR = 60_000, 3_600_000  # in milliseconds, as Dramatiq counts
+MINUTE, HOUR = 60_000, 3_600_000  # milliseconds, Dramatiq's unit
 
 TIME_LIMITS = {
     # Loading a large shard, or catching an account up over a million batches, takes minutes; a longer run is stuck.
@@ -47,11 +47,11 @@ def declare(broker: Broker) -> Works:
         await works.evaluate()
 
     async def mark_to_market() -> None:
-        """Mark the live accounts that the evaluator left behind."""
+        """Mark the live accounts that the evaluator skipped."""
         await works.overdue()
 
     async def work_queue() -> None:
-        """Do the jobs that are due: fees, deposits, closings, next phases, payouts."""
+        """Run the due jobs: fees, deposits, closings, next phases, payouts."""
         await works.queue()
 
     for actor in (evaluator, mark_to_market, work_queue):

@@ -31,7 +31,7 @@ def end(worker: Worker, broker: Broker) -> None:
 
 
 def within(seconds: float, work: Callable[[], None]) -> bool:
-    """Run the work on a daemon thread; return whether it ended in time. Raises what the work raised."""
+    """Run the work on a daemon thread; return whether it finished in time. Raises the work's exception."""
     errors: list[BaseException] = []
 
     def run() -> None:

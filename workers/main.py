@@ -1,4 +1,4 @@
-"""The worker process: its event loop, its database, the consumers of the broker, and how they end."""
+"""The worker process: its event loop, database, broker consumers and shutdown."""
 
 import asyncio
 import concurrent.futures
@@ -35,13 +35,13 @@ log = logging.getLogger(__name__)
 
 
 class NotReady(MiddlewareError):
-    """The database could not be opened. Of what a hook raises, Dramatiq lets only this kind through."""
+    """The database could not be opened. Dramatiq propagates only MiddlewareError from a hook."""
 
 
 class Resources(Middleware):
-    """Opens the database on the actors' event loop, ticks there, closes it. Stands after AsyncIO, whose loop it is."""
+    """Opens and closes the database and runs the periodic tasks on AsyncIO's event loop; it must follow AsyncIO."""
 
-    works: Works  # of the actors, once they are declared
+    works: Works  # set once the actors are declared
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -79,7 +79,7 @@ class Resources(Middleware):
         await open_database(url, pool_size=self.settings.pool_size, name=process)
         await ownership.divide_desk(self.settings.marker_shards)
         owner = Ownership(direct, process, self.settings.shard_lease_seconds)
-        taken = await owner.keep()  # so that what stands against it is said at once
+        taken = await owner.keep()  # so that an obstacle is reported at once
         self.works.owner = owner
         self.works.evaluate_soon(taken)
 
@@ -87,8 +87,8 @@ class Resources(Middleware):
         _loop().run_coroutine(self._end_works())
 
     async def _end_works(self) -> None:
-        """Let others have this worker's shards before it finishes what came by messages."""
-        with suppress(Exception):  # what was not handed over or done others find in the tables
+        """Hand this worker's shards to others before it finishes its messages."""
+        with suppress(Exception):  # other workers find unfinished work in the tables
             async with asyncio.timeout(END_SECONDS_MAX):
                 await self.works.end()
 
@@ -99,7 +99,7 @@ class Resources(Middleware):
 
 
 def run(settings: Settings) -> None:
-    """Work until SIGTERM or SIGINT, then finish what runs. Raises Problem if it cannot start."""
+    """Work until SIGTERM or SIGINT, then finish running work. Raises Problem if the worker cannot start."""
     with metrics.answering(settings):
         _run(settings)
 
@@ -113,13 +113,13 @@ def _run(settings: Settings) -> None:
         url, connections=brokers.WORKER_CONNECTIONS, middleware=middleware, is_database=not settings.broker_url
     )
     resources.works = actors.declare(broker)
-    broker.emit_after("process_boot")  # the time limits' clock starts with it; Dramatiq's own command would send it
+    broker.emit_after("process_boot")  # starts the clock of time limits; Dramatiq's own command emits it otherwise
     worker = Worker(broker, worker_threads=brokers.WORKER_THREADS)
     stopping = _stop_on_signal()
     try:
         worker.start()
     except NotReady as error:
-        broker.emit_after("worker_shutdown", worker)  # ends the event loop's thread, which would keep us alive
+        broker.emit_after("worker_shutdown", worker)  # ends the event loop's thread, which would keep the process alive
         raise Problem(f"the worker cannot start: {error}") from error
     with wakeups.sending(broker):
         log.info("ready")

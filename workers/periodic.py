@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 async def tick_for_ever(supervisor: Supervisor, works: Works) -> None:
     """Start due work every INTERVAL_SECONDS, until cancelled, and report the unhealthy tasks of this process.
 
-    The first of several failures is logged; an unavailable database is waited for.
+    The first of several failures is logged; while the database is unavailable, the loop waits.
     """
     failing = False
     while True:

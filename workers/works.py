@@ -1,4 +1,4 @@
-"""What a worker does, whoever asks: a message, its own tick, another worker's word. Each thing once at a time."""
+"""The works of a worker, started by a message, a tick or another worker. Each work runs once at a time."""
 
 import asyncio
 import logging
@@ -15,21 +15,21 @@ from services.jobs import work_queue
 from services.ownership import Ownership
 
 WORK_SECONDS = 60
-"""A message ends after about so long, and more is asked for where work is left: a busy shard is no stuck one."""
+"""Approximate time after which a message ends; remaining work gets a new message. A busy shard is not stuck."""
 SHARDS_AT_ONCE = 4
-"""Shards that one process passes at the same time: each takes connections of the pool."""
+"""Shards that one process evaluates in parallel: each uses connections of the pool."""
 
 log = logging.getLogger(__name__)
 
 
 class Hanging(Exception):
-    """Work that has gone on for longer than any may was cancelled."""
+    """The work exceeded its time limit and was cancelled."""
 
 
 class Coalesced:
-    """Runs `work` for one caller at a time; one that comes meanwhile is done at once and makes it run again.
+    """Runs `work` for one caller at a time; a second caller returns at once and makes it run again.
 
-    So a long pass never takes more than one of the worker's threads. Used from one event loop only.
+    So a long run never occupies more than one of the worker's threads. Use it from one event loop only.
     """
 
     def __init__(
@@ -39,9 +39,9 @@ class Coalesced:
         seconds_max: float,
         places: asyncio.Semaphore | None = None,
     ) -> None:
-        """A run of `work` that takes longer than `seconds_max` hangs and is cancelled.
+        """Cancel a run of `work` that takes longer than `seconds_max`.
 
-        `places`: those of several that may run at the same time; waiting for one does not count.
+        `places`: the semaphore that limits parallel runs of several works; waiting for it does not count.
         """
         self.name = name
         self.places = places
@@ -54,7 +54,7 @@ class Coalesced:
         self._task: asyncio.Task[None] | None = None
 
     async def __call__(self) -> None:
-        """Run it, unless it runs. Raises what it raises."""
+        """Run the work unless it is running. Raises the work's exception."""
         self.wanted = True
         if self.running:
             return
@@ -70,7 +70,7 @@ class Coalesced:
             self.start()
 
     async def _work(self) -> None:
-        """Work once. What is left undone because the database goes away is the next tick's: it stands in tables."""
+        """Run the work once. If the database fails, the next tick continues from the tables."""
         try:
             async with self.places or nullcontext(), asyncio.timeout(self.seconds_max) as limit:
                 await self.work()
@@ -82,20 +82,20 @@ class Coalesced:
             availability().suspect(error)
 
     def start(self) -> asyncio.Task[None] | None:
-        """Run it in a task of its own, unless it runs; then it runs again. Return the task, if there is one."""
+        """Start the work in a new task and return it; if the work is running, make it run again instead."""
         self.wanted = True
         if not self.running and not self.ending and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._run())
         return self._task
 
     async def end(self) -> None:
-        """Start no more, and wait for what has been started. Cancelled, cancel that."""
+        """Start no more runs and wait for the running one; on cancellation, cancel it."""
         self.ending = True
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
-        """A failure is logged once until it succeeds again: the next tick tries on."""
+        """Run the work; log the first of consecutive failures. The next tick retries."""
         try:
             await self()
         except Exception:
@@ -109,11 +109,11 @@ class Coalesced:
 
 
 class Works:
-    """The work of one process: its shards, jobs, and accounts that were left behind."""
+    """The works of one process: evaluation of its shards, jobs, and marking of skipped accounts."""
 
     def __init__(self, seconds_max: dict[str, float]) -> None:
-        """`seconds_max`: how long each actor's work may take, by the actor's name."""
-        self.owner: Ownership | None = None  # until the database is open
+        """`seconds_max`: the time limit of each actor's work, by the actor's name."""
+        self.owner: Ownership | None = None  # None until the database is open
         self.queue = Coalesced("the work queue", partial(work_queue.do_jobs, WORK_SECONDS), seconds_max["work_queue"])
         overdue = partial(marking.mark_all, behind=marking.OVERDUE)
         self.overdue = Coalesced("marking to market", overdue, seconds_max["mark_to_market"])
@@ -122,16 +122,16 @@ class Works:
         self._places = asyncio.Semaphore(SHARDS_AT_ONCE)
 
     async def evaluate(self) -> None:
-        """Bring this process's shards through every new batch, and let the other workers do so with theirs."""
+        """Apply every new batch to this process's shards, and notify the other workers."""
         if self.owner is None:
             return
         if not self.owner.has_all:
             await self._announce(self.owner)
         if tasks := self.evaluate_soon():
-            await asyncio.wait(tasks, timeout=WORK_SECONDS)  # who asked goes then, and they go on
+            await asyncio.wait(tasks, timeout=WORK_SECONDS)  # the caller returns; the tasks continue
 
     async def _announce(self, owner: Ownership) -> None:
-        """Tell the other workers of new batches. Without a database nobody is told; their ticks look by themselves."""
+        """Notify the other workers of new batches. Without a database skip it: their ticks find the batches."""
         try:
             await owner.announce_batches()
         except AWAY as error:
@@ -140,14 +140,14 @@ class Works:
             availability().suspect(error)
 
     def evaluate_soon(self, shards: Iterable[int] | None = None) -> list[asyncio.Task[None]]:
-        """The same for the process's own shards, or some of them, without waiting; return the tasks that do it."""
+        """Start evaluating the process's own shards, or some of them; return the tasks without waiting."""
         markers = self.owner.markers if self.owner else {}
         self._shards = {shard: known for shard, known in self._shards.items() if markers.get(shard) is known[0]}
         own = [markers[shard] for shard in (list(markers) if shards is None else shards) if shard in markers]
         return [task for marker in own if (task := self._evaluator(marker).start())]
 
     async def end(self) -> None:
-        """Hand the shards over and finish what has been started. Cancelled, cancel that."""
+        """Hand the shards over and finish running work; on cancellation, cancel it."""
         if self.owner is not None:
             await self.owner.end()
         await asyncio.gather(*(one.end() for one in (self.queue, self.overdue, *self._evaluators())))
@@ -156,7 +156,7 @@ class Works:
         return [coalesced for _, coalesced in self._shards.values()]
 
     def _evaluator(self, marker: Marker) -> Coalesced:
-        """The one that drains the shard for as long as this process owns it."""
+        """Return the work that evaluates the shard while this process owns it."""
         known = self._shards.get(marker.shard)
         if known is None or known[0] is not marker:
             name, drain = f"the evaluator of shard {marker.shard}", partial(self._drain, marker)
