@@ -1,4 +1,4 @@
-"""One line per log record, for people or as JSON, with what the code was about: request, job, account."""
+"""Log formatting: one line per record, as text or JSON, with its context: request, job, account."""
 
 import json
 import logging
@@ -26,7 +26,7 @@ _about: ContextVar[Mapping[str, object]] = ContextVar("about", default=_NOTHING)
 
 
 class about:  # noqa: N801 - used like a function
-    """What is logged meanwhile, by this task and those it starts, bears these facts too; None is left out."""
+    """Adds facts to every record logged inside the block by this task and its child tasks; None is omitted."""
 
     __slots__ = ("_before", "_facts")
 
@@ -42,7 +42,7 @@ class about:  # noqa: N801 - used like a function
 
 
 def _facts(record: logging.LogRecord) -> dict[str, object]:
-    """What the code was about, then what the record itself was given."""
+    """Return the facts of the context, then those of the record itself."""
     return {**_about.get(), **{name: fact for name, fact in vars(record).items() if name not in _STANDARD}}
 
 
@@ -88,7 +88,7 @@ FORMATTERS = {"text": LineFormatter, "json": JsonFormatter}
 
 
 def configure_logging(level: str, process: str, form: str = "text") -> None:
-    """Send everything to stderr at `level`; libraries that narrate are heard from WARNING on unless at DEBUG."""
+    """Log to stderr from `level` on; verbose libraries only from WARNING on, unless `level` is DEBUG."""
     handler = logging.StreamHandler()
     handler.setFormatter(FORMATTERS[form](process))
     logging.basicConfig(level=level, handlers=[handler], force=True)

@@ -1,4 +1,4 @@
-"""What a database has to be before the desk migrates it or works in it; a fault is one line that says what to do."""
+"""Checks of a database before the desk migrates or uses it; each error is one line that says what to do."""
 
 from collections.abc import Collection
 
@@ -9,7 +9,7 @@ from config.errors import Problem
 from config.sessions import APPLICATION_ROLE, quoted
 
 EXTENSIONS = ("pg_trgm", "btree_gin")  # of PostgreSQL's contrib modules
-_NAMED_MAX = 5  # tables of something else that a message names
+_NAMED_MAX = 5  # the most foreign tables that a message lists
 
 _TABLES = """select c.relname::text as name, pg_has_role(c.relowner, 'usage') as owned,
   pg_get_userbyid(c.relowner)::text as owner
@@ -47,9 +47,9 @@ async def require_current(conn: asyncpg.Connection, address: Address, wanted: Co
 async def require_migratable(
     conn: asyncpg.Connection, address: Address, wanted: Collection[str], login: str | None = None
 ) -> None:
-    """Raise Problem where the database is something else's, or newer than this program, or its owner lacks a right.
+    """Raise Problem if the database belongs to another program, has a newer schema, or the login lacks a right.
 
-    What a DBA has to run is in the message. `login`: whom the services log in as; None: the same as migrates.
+    The message contains the statements for a DBA. `login`: the services' user; None: the user that migrates.
     """
     versions = await _versions(conn, address, wanted)
     if versions is not None:
@@ -78,7 +78,7 @@ async def require_migratable(
 
 
 def _role_statements(rights: asyncpg.Record, login: str | None) -> list[str]:
-    """What is missing for the services' role to be there, and for the one who logs in to take it."""
+    """Return the statements that create the services' role and grant it to the login, where missing."""
     owner = rights["name"]
     taker = login or owner
     if rights["super"] or (not rights["role_exists"] and rights["creates"]):
@@ -100,21 +100,24 @@ def _database_statements(rights: asyncpg.Record, address: Address) -> list[str]:
 
 
 async def identity_of(conn: asyncpg.Connection) -> tuple[str, int]:
-    """What no other database has at the same time: when its server was started, and its number there."""
+    """Return a unique identity of the database: its server's start time and its OID."""
     row = await conn.fetchrow(_IDENTITY)
     return row["started"], row["number"]
 
 
 async def versions_of(conn: asyncpg.Connection) -> set[str]:
-    """The names of the migrations that ran, whoever's they are."""
+    """Return the names of all applied migrations, of any program."""
     try:
         return {row["version"] for row in await conn.fetch(_VERSIONS)}
-    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):  # none, or something else of that name
+    except (
+        asyncpg.UndefinedTableError,
+        asyncpg.UndefinedColumnError,
+    ):  # no such table, or a foreign table of that name
         return set()
 
 
 async def _versions(conn: asyncpg.Connection, address: Address, wanted: Collection[str]) -> set[str] | None:
-    """The migrations that ran; None in an empty database. Raises Problem where the tables are something else's."""
+    """Return the applied migrations; None for an empty database. Raises Problem if another program's tables exist."""
     names = [row["name"] for row in await conn.fetch(_TABLES)]
     versions = await versions_of(conn)
     others = [name for name in names if name != "aerich"]

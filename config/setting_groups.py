@@ -1,4 +1,4 @@
-"""How a setting is declared, so that docs/settings.md can be generated from it.
+"""Declaration of settings, and their description, from which docs/settings.md is generated.
 
 A group of settings is a class whose docstring is the group's heading. A setting is a field; the string below it is its
 effect. Its unit is the word in its name that NAMED_UNIT knows, else the `Shown` beside its type says it; its range
@@ -20,12 +20,12 @@ NAMED_UNIT = re.compile(
     "seconds|minutes|hours|days|milliseconds|bytes|characters|rows|connections|batches|quotes|challenges|purchases"
     "|refusals|failures|documents|tokens|values|fragments|aliases|actions|errors|shards|port"
 )
-NOT_SHOWN = frozenset({"", "None", "{}", "()"})  # defaults that are nothing
+NOT_SHOWN = frozenset({"", "None", "{}", "()"})  # defaults that mean "not set"
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What docs/settings.md says of a setting where its name, its type and its default do not: Markdown."""
+    """Markdown for docs/settings.md that a setting's name, type and default do not express."""
 
     unit: str | None = None
     default: str | None = None
@@ -39,7 +39,7 @@ Share = Annotated[float, Shown("share")]
 
 
 class Group(BaseSettings):
-    """Each field is the environment variable PROPDESK_<FIELD>, or what its `validation_alias` names."""
+    """A group of settings. A field's variable is PROPDESK_<FIELD>, or its `validation_alias`."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -48,13 +48,13 @@ class Group(BaseSettings):
         populate_by_name=True,
         extra="ignore",
         use_attribute_docstrings=True,
-        defer_build=True,  # of the groups only the class that joins them is ever used
+        defer_build=True,  # only the class that joins all groups is instantiated
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A setting as an operator reads it; all but `variable` is Markdown."""
+    """The documentation of one setting; all fields except `variable` are Markdown."""
 
     variable: str
     default: str
@@ -63,7 +63,7 @@ class Setting:
 
 
 def settings_of(group: type[Group]) -> Iterator[Setting]:
-    """The settings that a group declares itself, in their order."""
+    """Yield the settings that a group itself declares, in order."""
     for name in group.__annotations__:
         if name in group.model_fields:
             yield _setting(name, group.model_fields[name])
@@ -84,7 +84,7 @@ def _setting(name: str, field: FieldInfo) -> Setting:
 
 
 def _shown(annotation: Any) -> Iterator[Shown]:
-    """What stands beside the types of which a type is made, as in `Address | None`."""
+    """Yield the `Shown` annotations of a type and of its parts, as in `Address | None`."""
     for part in get_args(annotation):
         if isinstance(part, Shown):
             yield part
@@ -93,7 +93,7 @@ def _shown(annotation: Any) -> Iterator[Shown]:
 
 
 def _unit(name: str, annotation: Any) -> str:
-    """The unit of a number, by its name; the values of what has few."""
+    """Return the unit of a number, or the permitted values of a boolean or literal."""
     if annotation is bool:
         return "`true`, `false`"
     if get_origin(annotation) is Literal:
@@ -102,7 +102,7 @@ def _unit(name: str, annotation: Any) -> str:
 
 
 def _range(field: FieldInfo) -> str:
-    """The values a number may have, as its constraints say."""
+    """Return the range of a number from its constraints."""
     low, above, high = (
         next((getattr(one, word) for one in field.metadata if isinstance(one, kind)), None)
         for kind, word in ((Ge, "ge"), (Gt, "gt"), (Le, "le"))

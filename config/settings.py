@@ -1,4 +1,4 @@
-"""What an operator may set, read from the environment once per process."""
+"""The settings of an operator, read from the environment once per process."""
 
 import os
 from functools import cache
@@ -34,17 +34,17 @@ class Addresses(Group):
     """Addresses and data"""
 
     database_url: Address | None = Field(default=None, validation_alias="DATABASE_URL")
-    """PostgreSQL that the services use; none: the embedded one"""
+    """The PostgreSQL database of the services; none: the embedded server"""
     read_url: Address | None = Field(default=None, validation_alias="DATABASE_READ_URL")
-    """A standby that answers lists, counts, exports and `verify`; none: the primary does"""
+    """A standby for lists, counts, exports and `verify`; none: the primary serves them"""
     database_direct_url: Annotated[Address | None, Shown(default="`DATABASE_URL`")] = Field(
         default=None, validation_alias="DATABASE_DIRECT_URL"
     )
-    """The address of sessions that must not go through a pooler: LISTEN, ownership of shards, migrations"""
+    """The database address for sessions that must bypass a pooler: LISTEN, shard ownership, migrations"""
     owner_url: Annotated[Address | None, Shown(default="`DATABASE_DIRECT_URL`")] = Field(
         default=None, validation_alias="OWNER_DATABASE_URL"
     )
-    """The address that migrations use, where the services log in as a lesser role"""
+    """The database address for migrations, if the services log in as a role with fewer rights"""
     broker_url: Annotated[Address | None, Shown(default="the database")] = Field(
         default=None, validation_alias="BROKER_URL"
     )
@@ -52,17 +52,17 @@ class Addresses(Group):
     data_dir: Annotated[Path, Shown("path", "`/var/lib/propdesk` as root, else the user's data folder")] = Field(
         default_factory=default_data_dir
     )
-    """Where the embedded PostgreSQL and sample tokens are"""
+    """The folder of the embedded PostgreSQL and the sample tokens"""
     host: Annotated[str, Shown("address")] = "127.0.0.1"
-    """Where the API listens"""
+    """The host name or IP address at which the API listens"""
     port: int = Field(default=8000, ge=1, le=65535)
     """The port at which the API listens"""
     tls_terminated: bool = False
-    """Something before the desk speaks TLS. Production beyond loopback wants it said"""
+    """Whether a proxy in front of the desk terminates TLS. Production requires it unless the API listens on loopback"""
     trusted_proxies: Annotated[tuple[str, ...], NoDecode, Shown("addresses and networks, separated by commas")] = ()
-    """Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count"""
+    """Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` headers the API trusts"""
     allowed_origins: Annotated[tuple[str, ...], NoDecode, Shown("origins, separated by commas; `*`: any")] = ()
-    """Web pages of other hosts that may use the API"""
+    """Origins of web pages on other hosts that may call the API"""
 
     @field_validator("allowed_origins", "trusted_proxies", mode="before")
     @classmethod
@@ -90,29 +90,29 @@ class EnvironmentAndLogs(Group):
     """Environment and logs"""
 
     environment: Environment = "development"
-    """`production` switches GraphiQL, introspection, suggestions and sample data off"""
+    """`production` disables GraphiQL, introspection, suggestions and sample data"""
     sample_data: Annotated[bool, Shown(default="`true` in development")] = Field(
         default_factory=lambda known: known.get("environment") == "development"
     )
-    """Whether `propdesk up` makes a sample brand and feeds it simulated quotes"""
+    """Whether `propdesk up` creates a sample brand and feeds it simulated quotes"""
     sample_tokens: Annotated[Json[dict[str, str]], Shown("JSON", "none")] = Field(
         default_factory=dict, validate_default=False
     )
-    """Tokens by role that `propdesk up` hands to the GraphiQL page"""
+    """Tokens by role that `propdesk up` passes to the GraphiQL page"""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    """How much is logged"""
+    """The lowest level that is logged"""
     log_format: Annotated[Literal["text", "json"], Shown(default="`text`, in production `json`")] = Field(
         default_factory=lambda known: "json" if known.get("environment") == "production" else "text"
     )
-    """Lines for people, or one JSON object a line"""
+    """The log format: readable lines, or one JSON object per line"""
     metrics: Annotated[bool, Shown(default="`true` in development")] = Field(
         default_factory=lambda known: known.get("environment") == "development"
     )
-    """Whether the API answers `/metrics` at its port"""
+    """Whether the API serves `/metrics` at its port"""
     worker_metrics_port: int | None = Field(default=None, ge=1, le=65535)
-    """The port at which a worker answers its metrics"""
+    """The port at which a worker serves its metrics"""
     task_failures_max: int = Field(default=10, ge=1)
-    """Failures in a row of an endless task before its process ends"""
+    """Consecutive failures of a background task after which its process exits"""
 
 
 class Database(Group):
@@ -121,7 +121,7 @@ class Database(Group):
     pool_size: Annotated[int, Shown("connections")] = Field(default=10, ge=2, le=500)
     """Database connections of one process"""
     pool_share_bearer: Share = Field(default=0.4, gt=0, le=1)
-    """Of these connections, what one bearer may use at once in an API process; while others ask, half of it"""
+    """Connections that one bearer may use at once in an API process; half as many while others wait"""
     pool_share_brand: Share = Field(default=0.7, gt=0, le=1)
     """The same of all bearers of one brand"""
     database_share_bearer: Annotated[float, Shown("seconds a second")] = Field(default=0.5, gt=0)
@@ -130,18 +130,18 @@ class Database(Group):
     database_share_brand: Annotated[float, Shown("seconds a second")] = Field(default=1, gt=0)
     """The same of all bearers of one brand; beyond it two connections at once"""
     read_lag_seconds_max: float = Field(default=5, ge=0.1, le=300)
-    """How far a standby may be behind and still be asked; beyond it the primary is"""
+    """The largest lag of a standby that still serves reads; beyond it the primary serves them"""
     queue_bearer_max: Annotated[int, Shown("reads and transactions")] = Field(default=500, ge=1)
-    """How many of one bearer wait for a connection; beyond it they are BUSY"""
+    """The number of one bearer's reads and transactions that may wait for a connection; further ones are BUSY"""
     queue_seconds_max: float = Field(default=10, gt=0)
-    """How long each of them waits; beyond it it is BUSY"""
+    """The longest wait of each of them; after it the request is BUSY"""
     statement_seconds_max: float = Field(default=30, gt=0)
-    """Time that one SQL statement of the API may take"""
+    """Time limit of one SQL statement of the API"""
     list_rows_max: int = Field(default=10_000, ge=1_000)
     """Rows that one page or count of a list looks at, and a tenth of the entries that it counts in an index. A page
     that comes to it before it is full says where to go on; a count says that there may be more"""
     lock_seconds_max: float = Field(default=10, gt=0)
-    """Time that such a statement waits for a lock"""
+    """The longest wait of such a statement for a lock"""
     silence_seconds_max: int = Field(default=10, ge=2, le=300)
     """Time after which a silent database, or a broker on PostgreSQL, counts as lost: its cable is cut, its host has no
     power. Both ends notice, also while a statement runs, and then the locks of who is gone are free"""
@@ -151,26 +151,26 @@ class Marks(Group):
     """Marks, quotes and events"""
 
     marker_shards: Annotated[int | None, Shown("shards", "1")] = Field(default=None, ge=1, le=64)
-    """Into how many shards the accounts of a new desk are divided. Afterwards the desk's own number counts, which
+    """The number of shards of a new desk's accounts. An existing desk keeps its number, which
     `propdesk shards N` changes"""
     shard_lease_seconds: float = Field(default=5, ge=1, le=300)
-    """How long a worker may give no sign of life before others own its shards"""
+    """Time without a heartbeat after which other workers take over a worker's shards"""
     mark_persist_seconds: int = Field(default=5, ge=0)
-    """The longest that a busy marker leaves a mark unwritten; an idle one writes at once"""
+    """The longest delay before a busy marker writes a mark; an idle marker writes at once"""
     mark_ledger_minutes: int = Field(default=60, ge=1)
-    """Time between two `mark_to_market` rows of an account's ledger"""
+    """Interval between two `mark_to_market` rows of an account's ledger"""
     batches_request_max: int = Field(default=1_000, ge=1)
     """Batches that one `ingestQuotes` may make; 10 while more than so many wait to be judged"""
     dropped_rows_max: Annotated[int, Shown("counters")] = Field(default=1_000, ge=1)
-    """Counters of dropped quotes; further unknown symbols share the counter `*`"""
+    """The number of counters of dropped quotes; further unknown symbols share the counter `*`"""
     stored_refusals_day_max: int = Field(default=1_000, ge=1)
-    """Refused actions of one account that are stored on one day; further ones are answered and counted"""
+    """Refused actions stored per account and day; further ones are only answered and counted"""
     tick_seconds: float = Field(default=1, gt=0)
-    """Time between two looks at what subscribers watch"""
+    """Interval between two polls for changes that subscribers watch"""
     # So many days by the real clock, in a replay too, is kept what grows with time; None: for ever. Ledger, breaches
     # with their evidence, days, orders, fills and money are the proof, and always stay.
     events_keep_days: int = Field(default=400, ge=1, le=KEEP_DAYS_MAX)
-    """How long events are kept; an older cursor is CURSOR_EXPIRED"""
+    """The retention of events; an older cursor is CURSOR_EXPIRED"""
     metrics_keep_days: Annotated[int | None, Shown(default="for ever")] = Field(default=None, ge=1, le=KEEP_DAYS_MAX)
     """How long metric snapshots are kept, of running challenges too; they go by whole months, so up to 31 days later"""
     quotes_keep_days: Annotated[int | None, Shown(default="for ever")] = Field(default=None, ge=1, le=KEEP_DAYS_MAX)
@@ -182,9 +182,9 @@ class Selling(Group):
     """Selling"""
 
     payment_expires_hours: int = Field(default=24, ge=1, le=8_760)
-    """Time in which a purchase that is paid outside has to be paid"""
+    """The payment deadline of a purchase that is paid outside the desk"""
     unpaid_purchases_max: int = Field(default=10, ge=1)
-    """Purchases of one client that may wait for payments from outside"""
+    """The most purchases of one client that may wait for payments from outside"""
     open_challenges_client_max: int = Field(default=50, ge=1)
     """Challenges of one client that may be open, with purchases that wait for payments; one more is
     TOO_MANY_CHALLENGES"""
@@ -193,31 +193,31 @@ class Selling(Group):
     reinstatement_quotes_max: int = Field(default=2_000_000, ge=1)
     """Quotes by which one run is computed again before its verdict is set aside; more is TOO_MANY_QUOTES"""
     removal_portion: Annotated[int, Shown("sales")] = Field(default=500, ge=1)
-    """Sales that `deleteProgram` deletes in one transaction"""
+    """The number of sales that `deleteProgram` deletes in one transaction"""
     removal_seconds_max: float = Field(default=10, ge=0)
-    """Time after which `deleteProgram` begins no further portion and answers `finished: false`"""
+    """Time after which `deleteProgram` starts no further transaction and returns `finished: false`"""
 
 
 class Tokens(Group):
     """Tokens"""
 
     bootstrap_secret: Text | None = Field(default=None, min_length=SECRET_MIN)
-    """Makes the first ADMIN token over the API, once; at least 32 characters"""
+    """The secret that authorises creation of the first ADMIN token over the API, once; at least 32 characters"""
     jwt_secret: Text | None = Field(default=None, min_length=SECRET_MIN)
-    """The secret shared with whoever signs JWTs; at least 32 characters"""
+    """The secret shared with the issuer of JWTs; at least 32 characters"""
     jwt_jwks_url: Address | None = None
-    """Where the public keys of JWTs are"""
+    """The URL of the public keys of JWTs (JWKS)"""
     jwt_keys_seconds_max: float = Field(default=5, gt=0)
-    """Time in which those keys have to come"""
+    """Time limit for the download of those keys"""
     jwt_waiting_max: Annotated[int, Shown("bearers")] = Field(default=200, ge=1)
     """Bearers of JWTs with an unknown key that wait for those keys in one process; further ones are refused with
     BUSY"""
     jwt_audience: Text | None = Field(default=None, validate_default=True)
-    """The audience that a JWT has to name; production wants one wherever JWTs are taken"""
+    """The audience that a JWT must name; production requires it if JWTs are accepted"""
     jwt_issuer: Text | None = None
-    """The issuer that a JWT has to name"""
+    """The issuer that a JWT must name"""
     bearer_characters_max: int = Field(default=8_192, ge=256)
-    """Length of a token or JWT"""
+    """The largest length of a token or JWT"""
 
     @field_validator("jwt_audience")
     @classmethod
@@ -273,17 +273,17 @@ class Settings(
 
     @property
     def migration_url(self) -> str | None:
-        """The address at which the schema is changed."""
+        """Return the database address for migrations."""
         return self.owner_url or self.direct_url
 
     @property
     def direct_url(self) -> str | None:
-        """The address of sessions that have to be the server's own: a pooler would take them from their process."""
+        """Return the database address that bypasses a pooler, for sessions that must stay with one process."""
         return self.database_direct_url or self.database_url
 
     @property
     def document(self) -> dict[str, int]:
-        """The most a document may have of each."""
+        """Return the limits of a GraphQL document by name."""
         names = (
             "characters",
             "tokens",
@@ -303,29 +303,29 @@ class Settings(
 
     @property
     def rates(self) -> dict[str, float]:
-        """Requests a second, by role, and NOBODY's."""
+        """Return the requests per second by role, including NOBODY."""
         roles = ("admin", "manager", "client", "trader", "feed", "payments", "nobody")
         return {role.upper(): getattr(self, f"rate_{role}") for role in roles}
 
     @property
     def processor_shares(self) -> dict[str, float]:
-        """Processor seconds a second, by role, and NOBODY's."""
+        """Return the processor seconds per second by role, including NOBODY."""
         return {role: getattr(self, f"processor_share_{role.lower()}") for role in self.rates}
 
     @property
     def base_url(self) -> str:
-        """Where a browser on this machine finds the API."""
+        """Return the API's URL for a browser on this machine."""
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)
         return f"http://{host}:{self.port}"
 
     def replace(self, **changes: Any) -> "Settings":
-        """The same settings with some fields changed; the changes are not validated again."""
+        """Return a copy with some fields changed; the changes are not validated."""
         return self.model_copy(update=changes)
 
 
 @cache
 def settings() -> Settings:
-    """This process's settings, read once. The addresses of an embedded server are not in it; they are handed on."""
+    """Return this process's settings, read once. Addresses of an embedded server are passed separately."""
     return load_settings()
 
 

@@ -1,6 +1,6 @@
-"""OpenTelemetry: one span for each operation. Nothing is recorded until the operator configures an SDK.
+"""OpenTelemetry tracing: one span per operation. No span is recorded until the operator configures an SDK.
 
-Which is done without us: `opentelemetry-instrument propdesk serve`, with the SDK and an exporter installed beside.
+To do so, install the SDK and an exporter and run `opentelemetry-instrument propdesk serve`.
 """
 
 from contextlib import AbstractContextManager
@@ -12,7 +12,7 @@ NAME = "propdesk"
 
 
 def span(name: str) -> AbstractContextManager[Span] | None:
-    """A server's span in what the operator has configured; None without it."""
+    """Start a server span; return None if no SDK is configured."""
     provider = trace.get_tracer_provider()
     if isinstance(provider, trace.ProxyTracerProvider):
         return None
