@@ -1,4 +1,4 @@
-"""Headers that keep a browser from taking an answer for something else, or from showing it in a frame."""
+"""Security headers: a browser must neither guess another content type nor show a response in a frame."""
 
 SAFETY = {
     "X-Content-Type-Options": "nosniff",

@@ -109,10 +109,7 @@ async def versions_of(conn: asyncpg.Connection) -> set[str]:
     """Return the names of all applied migrations, of any program."""
     try:
         return {row["version"] for row in await conn.fetch(_VERSIONS)}
-    except (
-        asyncpg.UndefinedTableError,
-        asyncpg.UndefinedColumnError,
-    ):  # no such table, or a foreign table of that name
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):  # no table, or a foreign one of that name
         return set()
 
 
