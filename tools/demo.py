@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -32,6 +31,7 @@ from tools.bots import Frame
 from tools.expected import differences, events
 from tools.journey import Journey
 from tools.outcome import Outcome, digest, read, show_outcome
+from tools.ports import free_port
 from tools.weekend import RATE, plan
 
 PATIENCE_SECONDS = 60  # for a server that is killed and started again
@@ -123,7 +123,7 @@ async def _stage(settings: Settings) -> AsyncIterator[Stage]:
         say(settings, url)
         async with connection(owner) as conn:
             await set_clock_mode(conn, "REPLAY")
-        port = _free_port()
+        port = free_port()
         environment = {
             "DATABASE_URL": url,
             "DATABASE_DIRECT_URL": sibling(settings.database_direct_url, name) if settings.database_direct_url else "",
@@ -144,13 +144,6 @@ async def _stage(settings: Settings) -> AsyncIterator[Stage]:
             await close_database()
     finally:
         await drop_database(settings.migration_url, name)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _tell(line: str) -> None:

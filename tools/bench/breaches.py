@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -19,6 +18,7 @@ from domain.quotes import Quote
 from services import quotes, tokens
 from services.columnar import passes
 from tools.bench.population import BASE, FIRST, Population
+from tools.ports import free_port
 
 STEP = Decimal("0.0002")  # of the price, by which it falls each time
 QUOTES = 1_000
@@ -63,13 +63,6 @@ async def served_desk(url: str) -> AsyncIterator[str]:
     async with process("serve", url, port):
         await healthy(f"http://127.0.0.1:{port}")
         yield f"http://127.0.0.1:{port}/graphql"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def rows_of(quotes: list[Quote]) -> list[dict[str, str]]:

@@ -25,7 +25,6 @@ from config.logs import configure_logging
 from services import ownership, quotes
 from tools.bench import brokers, harness, http
 from tools.bench.apis import figure as api_figure
-from tools.bench.breaches import free_port
 from tools.bench.harness import Figure, Server, Steps
 from tools.bench.population import Population, populate
 from tools.bench.working import (
@@ -37,6 +36,7 @@ from tools.bench.working import (
     servers_seconds,
     start,
 )
+from tools.ports import free_port
 
 SHARDS = 4
 WORKERS = (1, 2, 4)

@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tools.ports import free_port
+
 START_SECONDS_MAX = 60
 RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one in PATH insists on a system user
 CONNECTION_SECONDS = 1
@@ -201,11 +203,3 @@ def said(port: int, words: bytes, is_right: Callable[[bytes], bool]) -> bool:
             return is_right(connection.recv(64))
     except OSError:
         return False
-
-
-def free_port() -> int:
-    """Return a port nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
