@@ -53,7 +53,7 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What a URL says, with what its service and the environment add."""
+    """A database address: the URL with what its service file and the environment add."""
 
     variable: str  # the setting it stands in
     hosts: tuple[Host, ...]
@@ -69,7 +69,7 @@ class Address:
 
     @property
     def target(self) -> str:
-        """Which servers will do: any, read-write, read-only, primary, standby or prefer-standby."""
+        """The accepted servers: any, read-write, read-only, primary, standby or prefer-standby."""
         return self.options.get("target_session_attrs", "any")
 
     @property
@@ -91,7 +91,7 @@ class Address:
 
     @property
     def tls(self) -> dict[str, str]:
-        """Its options for TLS. Raises Problem for files that are not there or open to others."""
+        """The TLS options. Raises Problem for files that are missing or readable by others."""
         given = {name: self.options[name] for name in (*_TLS, *_TLS_VERSIONS) if name in self.options}
         if all(host.is_socket for host in self.hosts) or given.get("sslmode") == "disable":
             return {"sslmode": "disable"}
@@ -187,7 +187,7 @@ def _options_of(url: str, variable: str) -> dict[str, str]:
 
 
 def _without_quotations(message: str, url: str) -> str:
-    """What libpq says of a URL it cannot read, without the part of the URL it quotes: that may be of the password."""
+    """Return libpq's message about an unreadable URL without the quoted part, which may contain the password."""
     option = re.search(r'invalid URI query parameter: "([a-z_]{1,40})"', message)
     if option and "@" not in url.partition("?")[2]:
         return f"it has the option {option[1]}, which libpq does not know"
@@ -250,6 +250,6 @@ def _port(variable: str, given: str) -> int:
 
 
 def _local(port: int) -> str:
-    """Where a server without a host is looked for: at its socket, else at localhost."""
+    """Return the default host: the server's socket, else localhost."""
     found = (folder for folder in SOCKET_FOLDERS if Path(folder, f".s.PGSQL.{port}").exists())
     return next(found, "localhost")

@@ -1,4 +1,4 @@
-"""What the `aerich` command needs: [tool.aerich] of pyproject.toml names the configuration here."""
+"""The configuration of the `aerich` command, named by [tool.aerich] in pyproject.toml."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What the brokers have in common here: one log line an outage, nothing kept of messages that failed, calls that end.
+"""Behaviour that all brokers share: one log line per outage, no storage of failed messages, bounded calls.
 
 Dramatiq's own brokers log an error (some with a traceback) for each attempt of each consumer, keep failed messages as
 dead letters for a week, and have a second queue for delayed messages. Our messages are hints about rows of tables: none
@@ -145,7 +145,7 @@ class WatchedConsumer(Consumer):
 
 
 class WakeUpBroker(Broker):
-    """What our brokers add to Dramatiq's; stands before Dramatiq's class among the bases."""
+    """Additions to Dramatiq's brokers; comes before Dramatiq's class in the list of bases."""
 
     link: Link
     limits_prefetch = False  # whether the broker itself hands out no more than `prefetch` messages

@@ -120,7 +120,7 @@ class Bell(threading.Event):
     """Stays set until somebody has waited for it: what rings between a look at the queue and the wait is heard."""
 
     def clear(self) -> None:
-        """Nothing: the library clears after it has looked, which would lose what rang since."""
+        """Do nothing: the library clears the event after it has looked, which would lose a notification in between."""
 
     def wait(self, timeout: float | None = None) -> bool:
         rang = super().wait(timeout)

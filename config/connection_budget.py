@@ -1,4 +1,4 @@
-"""How many database connections we may open together, held against what the server allows."""
+"""The database connections that the processes may open together, compared with the server's limit."""
 
 import logging
 

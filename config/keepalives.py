@@ -1,4 +1,4 @@
-"""How soon a peer that is gone without a word counts as lost: a cable that was cut, a host without power.
+"""TCP keep-alives: the time until a peer that vanished (a cut cable, a host without power) counts as lost.
 
 TCP itself waits for a quarter of an hour for an answer to what it has sent, and for ever where it has sent nothing. So
 each connection to PostgreSQL probes an idle peer, at both ends, and gives up what is not acknowledged in time.
@@ -43,7 +43,7 @@ class Keepalives:
         return max(1, int(self.seconds) - self.probes * self.interval)
 
     def of_libpq(self) -> dict[str, int]:
-        """The same in libpq's words."""
+        """Return the keep-alives as libpq options."""
         return {
             "keepalives_idle": self.idle,
             "keepalives_interval": self.interval,

@@ -62,7 +62,7 @@ class LeasedSession:
         return await self._there(self._alone(work))
 
     async def close(self) -> None:
-        """Let go of everything it holds."""
+        """Release all locks of the session."""
         if self._loop is None:
             return
         with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
@@ -72,7 +72,7 @@ class LeasedSession:
         await asyncio.to_thread(self._thread.join)
 
     async def _there(self, work: Coroutine[Any, Any, Answer]) -> Answer:
-        """Do the work on the session's own loop."""
+        """Run the work on the session's own event loop."""
         if self._loop is None:
             work.close()
             raise asyncpg.InterfaceError("the session is closed")
@@ -139,7 +139,7 @@ class LeasedSession:
 
 
 def _live(loop: asyncio.AbstractEventLoop) -> None:
-    """What the session's thread does."""
+    """Run the session's event loop until it is closed."""
     try:
         loop.run_forever()
     finally:

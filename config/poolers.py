@@ -1,4 +1,4 @@
-"""Is there a pooler between us and PostgreSQL, and does it leave each of its clients one session?
+"""Detection of a connection pooler, and of its mode: each client needs one session of its own.
 
 A pooler answers the start of a session itself, so the process number that it gives its client is not that of the
 server's process. The desk keeps a role, settings, advisory locks, listeners and prepared statements in its sessions; a
@@ -47,7 +47,7 @@ async def require_own_session(conn: asyncpg.Connection, address: Address, host: 
 
 
 def hint(address: Address, host: Host) -> str:
-    """What to think of when a session does not come about in time."""
+    """Return a hint for a session that does not open in time."""
     pooled = (host, address.database, address.user) in _poolers
     return " (has the pooler a session left? see its pool_size)" if pooled else ""
 

@@ -203,7 +203,7 @@ def _require(target: str, session: asyncpg.Record, address: Address, role: str |
 
 
 def _targets(address: Address, *, writes: bool) -> list[str]:
-    """Which servers will do: first those of the first word, and so on."""
+    """Return the accepted kinds of server, in the order in which they are tried."""
     if not writes:
         return ["standby", "any"] if address.target == "prefer-standby" else [address.target]
     if address.target not in ("any", "read-write", "primary"):
@@ -220,7 +220,7 @@ def quoted(name: str) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """Why a connection failed, in words of the operator where OpenSSL or asyncpg have only their own."""
+    """Return why a connection failed, in an operator's words where OpenSSL or asyncpg use internal ones."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not accepted: {error.verify_message} (see sslmode, sslrootcert)"
     if isinstance(error, asyncpg.InsufficientPrivilegeError):

@@ -27,7 +27,7 @@ Wanted = tuple[str, tuple[int, ...]]  # actor, its arguments
 
 
 class Sender(threading.Thread):
-    """Sends each wanted wake-up once, however often it was asked for meanwhile. One that fails is sent later."""
+    """Sends each requested wake-up once, however often it was requested since; a failed one is sent again later."""
 
     def __init__(self, broker: Broker) -> None:
         super().__init__(name="wakeups", daemon=True)
@@ -104,7 +104,7 @@ _sender: Sender | None = None
 
 @contextmanager
 def sending(broker: Broker) -> Iterator[None]:
-    """Send what is requested meanwhile through `broker`; a process has one such."""
+    """Send the wake-ups requested inside the block through `broker`; at most one per process."""
     global _sender
     assert _sender is None, "a process sends through one broker"
     _sender = sender = Sender(broker)
@@ -119,7 +119,7 @@ def sending(broker: Broker) -> Iterator[None]:
 
 @contextmanager
 def sending_to(url: str, *, is_database: bool = False) -> Iterator[None]:
-    """The same through a broker of its own on `url`, for a process that is no worker."""
+    """Send the wake-ups requested inside the block through a new broker on `url`: for a process that is no worker."""
     broker = connect(url, connections=SENDER_CONNECTIONS, middleware=[], is_database=is_database)
     try:
         with sending(broker):
@@ -140,7 +140,7 @@ def is_up() -> bool | None:
 
 
 def faults() -> int:
-    """How often this process failed to use its broker."""
+    """Number of failed uses of the broker by this process."""
     return 0 if _sender is None else _sender.link.faults
 
 

@@ -1,4 +1,4 @@
-"""What managers and admins do with accounts by hand; each operation is one audit entry."""
+"""Operations of managers and admins on accounts; each writes one audit entry."""
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager

@@ -39,7 +39,7 @@ class Moves:
 
 @dataclass(slots=True)
 class Consequences:
-    """What a journal leads to, to be written in the same transaction."""
+    """The consequences of a journal, written in the same transaction."""
 
     moves: Moves = field(default_factory=Moves)
     notices: list[Notice] = field(default_factory=list)

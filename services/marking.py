@@ -46,7 +46,7 @@ def _note(work: UnitOfWork, principal: Principal, locked: LockedAccount) -> None
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """How many accounts were brought to the newest batch, and how many failed; their ledgers have the reason."""
+    """Counts of accounts marked at the newest batch and of failed ones, whose ledgers have the reason."""
 
     accounts: int
     failed: int

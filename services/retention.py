@@ -24,7 +24,7 @@ Portion = Callable[[Connection, int], Awaitable[int]]
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round has deleted."""
+    """The rows that one round deleted, by table."""
 
     events: int
     batches: int

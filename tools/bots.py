@@ -49,7 +49,7 @@ class Trade:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What a bot knows of its account before it proposes."""
+    """A bot's view of its account before it proposes actions."""
 
     account: str
     profit: Decimal  # closed, since the account's start
@@ -123,7 +123,7 @@ class Winner:
     began: dict[str, tuple[date, Decimal]] = field(default_factory=dict)  # each account's day, and the profit before it
 
     def propose(self, frames: Sequence[Frame], now: int, desk: Desk) -> Proposal | None:
-        """What to do at a frame, if anything."""
+        """Return the actions to propose at a frame."""
         if held := self.holding.get(desk.account):
             return Proposal("CLOSE", held) if now >= held.close_at else None
         if self._has_enough(frames[now], desk):
@@ -171,7 +171,7 @@ class Loser:
     paused_until: datetime | None = None  # the newest pause it has tried to trade through
 
     def propose(self, frames: Sequence[Frame], now: int, desk: Desk) -> Proposal | None:
-        """What to do at a frame, if anything."""
+        """Return the actions to propose at a frame."""
         paused = desk.blocked_until is not None and frames[now].time < desk.blocked_until
         if paused and self.paused_until != desk.blocked_until:
             self.paused_until = desk.blocked_until
@@ -204,7 +204,7 @@ class DayTrader:
     blocked_until: datetime | None = None  # the end of the day that was closed
 
     def propose(self, frames: Sequence[Frame], now: int, desk: Desk) -> Proposal | None:
-        """What to do at a frame, if anything."""
+        """Return the actions to propose at a frame."""
         if desk.blocked_until is not None and frames[now].time < desk.blocked_until:
             trade, self.holding = self.holding, None  # the desk has closed it
             self.blocked_until = desk.blocked_until

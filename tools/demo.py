@@ -73,7 +73,7 @@ def demo(
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where the demo plays: a database, a server on it, and the first admin's token."""
+    """The demo's desk: a database, a server on it, and the first admin's token."""
 
     url: str
     token: str

@@ -1,4 +1,4 @@
-"""What a demo is expected to come to: the verdicts with their reasons, every event, the payouts to the cent."""
+"""The expected outcome of the demo: verdicts with their reasons, every event, payouts to the cent."""
 
 from decimal import ROUND_DOWN, Decimal
 from typing import Any

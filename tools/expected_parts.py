@@ -1,4 +1,4 @@
-"""What a demo is expected to come to beside its verdicts: a payment outside, a closed day, a weekend in euros."""
+"""Further expected outcomes of the demo: an external payment, a closed day, a weekend in euros."""
 
 from decimal import Decimal
 from typing import Any

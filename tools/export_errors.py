@@ -87,7 +87,7 @@ def errors_text() -> str:
 
 
 def top_level() -> dict[str, str]:
-    """Codes beside the data, each with what it means."""
+    """Codes of errors beside the data, each with its meaning."""
     found = {ApiError.code: "A fault of ours."}
     for kind in sorted(ApiError.__subclasses__(), key=lambda kind: kind.code):
         found.setdefault(kind.code, _first_line(kind))

@@ -47,7 +47,7 @@ def last_release(releases: Path) -> Path | None:
 
 
 def untold_changes(released: Path, now: str, changelog: str) -> list[str]:
-    """What breaks clients of a released schema, unless the changelog says it, in these words, above that release."""
+    """Return the breaking changes since a released schema that the changelog does not mention."""
     newer = changelog.split(f"\n## {released.stem}\n")[0]
     changes = find_breaking_changes(build_schema(released.read_text()), build_schema(now))
     return [change.description for change in changes if change.description not in newer]

@@ -75,7 +75,7 @@ class Journey:
             self.bots[WEEKENDER] = Weekender(self.weekend)
 
     async def speak(self, stack: AsyncExitStack, who: str, token: str) -> None:
-        """Let `who` speak with a token."""
+        """Give `who` a client with this token."""
         self.tokens[who] = token
         transport = self.transport() if self.transport else None
         client = Client(self.url, token, patience_seconds=self.patience_seconds, transport=transport)
@@ -189,7 +189,7 @@ class Journey:
         return {challenge["client"]: challenge for challenge in found["nodes"]}
 
     def is_over(self, state: dict[str, dict[str, Any]]) -> bool:
-        """Has each client's challenge ended, or its bot done its part?"""
+        """Return whether each client's challenge has ended or its bot has finished."""
         return all(bot.done or state[client]["status"] != RUNNING for client, bot in self.bots.items())
 
     async def decide(self, now: int, state: dict[str, dict[str, Any]]) -> None:

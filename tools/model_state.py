@@ -1,4 +1,4 @@
-"""The models beside the newest migration, from which aerich tells what has changed since."""
+"""The stored state of the models for the newest migration, from which aerich derives later changes."""
 
 import asyncio
 from pathlib import Path

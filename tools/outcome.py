@@ -1,4 +1,4 @@
-"""What a demo came to, a hash to compare two of them by, and the tables it is shown in."""
+"""The outcome of a demo, its hash for comparisons, and the tables that show it."""
 
 import hashlib
 from collections.abc import Iterator

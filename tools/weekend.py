@@ -21,7 +21,7 @@ NOTIONAL = "20000"
 
 @dataclass(frozen=True, slots=True)
 class Weekend:
-    """What to trade while the rate is silent; `opens_at` and so on are indices of frames."""
+    """The trades while the rate has no quotes; `opens_at` and the others are frame indexes."""
 
     symbol: str
     side: str

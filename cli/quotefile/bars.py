@@ -30,7 +30,7 @@ class Bar(NamedTuple):
 
 
 def is_twisted(line: int, prices: Sequence[str]) -> bool:
-    """Does the high or the low lie within the others? Raises BadRow where a price is not finite."""
+    """Return whether a bar's high or low lies within its other prices. Raises BadRow if a price is not finite."""
     first, high, low, last = (Decimal(price) for price in prices)
     if not all(price.is_finite() for price in (first, high, low, last)):
         raise BadRow(line, f"a bar has a price that is not finite: {', '.join(prices)}")
@@ -38,7 +38,7 @@ def is_twisted(line: int, prices: Sequence[str]) -> bool:
 
 
 def quotes_of(bar: Bar) -> list[FileQuote]:
-    """Its four quotes in the order of time."""
+    """Return the four quotes of a bar in the order of time."""
     first, high, low, last = bar.sides
     rises = Decimal(last[0]) >= Decimal(first[0])
     third = (bar.end + BEFORE_END - bar.start) / 3 // MILLISECOND * MILLISECOND

@@ -31,7 +31,7 @@ def names_of(cells: Sequence[str]) -> frozenset[str]:
 
 
 def is_header(cells: Sequence[str], delimiter: str) -> bool:
-    """Is the first row of a file its header? It holds neither a number nor a time."""
+    """Return whether the first row is a header: it has neither a number nor a time."""
     return len(cells) > 1 and set(letters(cells, delimiter)) <= {"s", "x"}
 
 

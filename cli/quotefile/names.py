@@ -1,4 +1,4 @@
-"""What the name of a quote file tells: the symbol, the period of its bars, the day, and whose price it is."""
+"""File names of quote files: the symbol, the bar period, the day and the price side that they name."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -104,5 +104,5 @@ def day_in(names: Iterable[str]) -> date | None:
 
 
 def is_ask(names: Iterable[str]) -> bool:
-    """Does the name say that the prices are asks?"""
+    """Return whether the file name says that the prices are asks."""
     return any(re.search(r"(?i)(?<![a-z])ask(?![a-z])", name) for name in names)

@@ -1,4 +1,4 @@
-"""How one table of quotes is read: what was understood of it, and from where."""
+"""The reading plan of one table of quotes: columns, times, zone and spread, and where each of them was recognised."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the caller says of its files: each holds where a file does not say it itself."""
+    """The caller's settings for files; each applies where a file does not say it itself."""
 
     layout: str | None = None
     symbol: str | None = None
@@ -48,7 +48,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How the rows of one table become quotes."""
+    """The conversion of one table's rows into quotes."""
 
     source: Source
     layout: Layout

@@ -14,7 +14,7 @@ SYMBOLS_SHOWN = 8
 
 @dataclass(slots=True)
 class Summary:
-    """What a table holds."""
+    """The content of a table: rows, time span and symbols."""
 
     plan: Plan
     rows: int = 0

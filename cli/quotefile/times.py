@@ -115,7 +115,7 @@ def unit_of(text: str) -> str | None:
 
 
 def explain(text: str) -> str:
-    """Why the text is no time of a quote."""
+    """The reason why a text is not a quote's time."""
     if not _COUNT.fullmatch(text):
         return f"is none: {text[:40]!r}"
     shown = ", ".join(
@@ -149,7 +149,7 @@ def order_of(text: str) -> str | None:
 
 
 def needs_order(text: str) -> bool:
-    """Does the date begin with a day or a month in figures?"""
+    """Return whether the date begins with a day or a month in digits."""
     match = _match_date(text)
     return match is not None and "first" in match.groupdict()
 

@@ -13,7 +13,7 @@ _NAMES = {"EET": "Europe/Helsinki", "CET": "Europe/Berlin", "WET": "Europe/Lisbo
 
 
 class Zone:
-    """Where a file's local times are from: an IANA zone or a fixed offset, moved on by `shift`.
+    """The zone of a file's local times: an IANA zone or a fixed offset, shifted by `shift`.
 
     Most MetaTrader servers keep New York's time and seven hours: their day begins when New York closes.
     """

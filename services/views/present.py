@@ -32,7 +32,7 @@ def _account(_: Row, present: Present) -> dict[str, Any]:
 
 
 def _standing(present: Present) -> dict[str, Any]:
-    """Where the account and the day of its phase stand."""
+    """Return the current figures of the account and of its phase's day."""
     account, phase = present.account, present.account.phase
     return {
         "market_time": account.marked_at,

@@ -1,4 +1,4 @@
-"""`propdesk bench actions`: what an action costs, and what reading costs beside a long history."""
+"""`propdesk bench actions`: the cost of an action, and of reads next to a long history."""
 
 import asyncio
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ where t.xmin = (select xmin from ledger where account_id = $1 order by seq desc 
 
 @dataclass(frozen=True, slots=True)
 class ActionsSize:
-    """How much is measured."""
+    """The size of the bench."""
 
     rounds: int
     seconds: float  # of each measurement

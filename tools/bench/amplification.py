@@ -1,4 +1,4 @@
-"""What a change of an account costs where many subscribers of one bearer ask for much of it, against one of them."""
+"""The cost of an account's change for many heavy subscribers of one bearer, compared with one subscriber."""
 
 import asyncio
 import json

@@ -38,7 +38,7 @@ TARGET_BARE, TARGET_STOCK, TARGET_LATENCY, TARGET_MEMORY = 0.4, 10, 3, 40
 
 @dataclass(frozen=True, slots=True)
 class ApiSize:
-    """How much is measured."""
+    """The size of the bench."""
 
     subscribers: int
     events: int  # of a burst
@@ -157,7 +157,7 @@ class _Remote:
         return found
 
     def told(self, all_: Crowd, events: int, transactions: int = 1) -> float:
-        """From the commit of events to the last subscriber's having read the last."""
+        """Return the seconds from the commit of events until the last subscriber has read the last of them."""
         committed = self._post("/emit", json.dumps({"events": events, "transactions": transactions}).encode())
         return all_.take(events * transactions) - committed
 

@@ -1,4 +1,4 @@
-"""What two API processes answer against one, each bound to a processor of its own, for each processor second of theirs.
+"""The throughput of two API processes compared with one, each bound to its own processor.
 
 Client and database take what processors are left, so answers a second would say how many those are: on two cores a
 second API process takes them the second core. An answer's processor seconds say what the processes cost each other.

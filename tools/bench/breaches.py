@@ -44,7 +44,7 @@ MARKED = "select min(through) >= (select max(number) from batches) from shards"
 
 @asynccontextmanager
 async def process(command: str, url: str, port: int) -> AsyncIterator[None]:
-    """`propdesk <command>` beside this process, on the same database."""
+    """Run `propdesk <command>` as a child process on the same database."""
     environment = os.environ | {"DATABASE_URL": url, "PROPDESK_PORT": str(port), "PROPDESK_LOG_LEVEL": "ERROR",
                                 "PROPDESK_SAMPLE_DATA": "false", "PROPDESK_MARK_PERSIST_SECONDS": "5"}  # fmt: skip
     child = await asyncio.create_subprocess_exec(sys.executable, "-m", "cli.main", command, env=environment)
@@ -101,7 +101,7 @@ async def _seconds_of_inserting(conn: Any, batch: int, quotes: list[Quote]) -> f
 
 
 async def seconds_to_breach(url: str, address: str, population: Population, rounds: int) -> list[float]:
-    """From the answer to quotes that break one account's limit until a subscriber has the event; every symbol moves."""
+    """Measure the time from the response to quotes that break a limit until a subscriber has the event."""
     await quotes.ingest(population.quotes(Decimal(0)))  # at which the victims neither gain nor lose
     await passes.mark_shard(0)
     async with connection(url) as conn:

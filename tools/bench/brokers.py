@@ -1,4 +1,4 @@
-"""What a wake-up costs on each broker, sent, taken and acknowledged, against one INSERT of a row, committed.
+"""The cost of a wake-up on each broker (sent, received, acknowledged), compared with one committed INSERT.
 
 One at a time, as most come: it waits for nobody, and the next is sent when its actor has been called. Redis and
 RabbitMQ are Debian's, started for this; where one is not installed its figure is left out, saying so.
@@ -30,7 +30,7 @@ ACTOR = "work_queue"
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one message, in microseconds."""
+    """The cost of one message, in microseconds."""
 
     elapsed: float
     processor: float  # of this process alone

@@ -124,7 +124,7 @@ def _until(one: socket.socket, mark: bytes) -> None:
 
 @contextmanager
 def crowd(port: int, path: str, tokens: Sequence[str], many: int) -> Iterator[Crowd]:
-    """So many subscribers meanwhile."""
+    """Keep this many subscribers connected inside the block."""
     made = Crowd(port, path)
     try:
         made.connect(tokens, many)

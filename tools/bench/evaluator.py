@@ -38,7 +38,7 @@ ENOUGH = 0.98  # of the breaches that the fall causes
 
 @dataclass(frozen=True, slots=True)
 class EvaluatorSize:
-    """How much is measured."""
+    """The size of the bench."""
 
     accounts: int
     symbols: int
@@ -72,7 +72,7 @@ def evaluator(
 
 
 def _persist_each(seconds: int) -> None:
-    """How often marks are written that nothing else asks for; 0: at every pass."""
+    """Set the interval at which marks are written without another reason; 0: at every pass."""
     os.environ["PROPDESK_MARK_PERSIST_SECONDS"] = str(seconds)
     settings.cache_clear()
 

@@ -1,4 +1,4 @@
-"""What a hostile bearer costs others: their p99 while it asks for all it may, of slow statements, against without it.
+"""The cost of a hostile bearer for others: their p99 beside its slow statements, compared with the p99 without it.
 
 The hostile one is a client of another brand. It has as many documents under way as make its queue full, each with as
 many root fields as a document may have, and asks again at once. Each field is a count that keeps a process of the

@@ -1,4 +1,4 @@
-"""What every bench shares: a PostgreSQL of its own that is gone afterwards, and figures as a table and as JSON."""
+"""Shared parts of the benches: a temporary PostgreSQL, and figures as a table and as JSON."""
 
 import asyncio
 import json
@@ -135,5 +135,5 @@ def write(path: Path, bench: str, figures: Sequence[Figure], facts: Mapping[str,
 
 
 def database_of(server: Server) -> list[str]:
-    """How PostgreSQL's own programs are told where it is."""
+    """Return the environment that points PostgreSQL's own programs at the server."""
     return ["-h", str(server.socket), "-U", "postgres", DATABASE]

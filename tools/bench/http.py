@@ -1,4 +1,4 @@
-"""What a page costs over HTTP: the API as `propdesk serve` runs it, against a hand-written endpoint on the same rows.
+"""The cost of a page over HTTP: the API as `propdesk serve` runs it, compared with a hand-written endpoint.
 
 Both are routes of one server process. The hand-written endpoint reads one statement, builds the same JSON and looks at
 no token, no limit and no document. One client process keeps its connections open and has one request on each of them.
@@ -131,7 +131,7 @@ def _both(measured: tuple[list[Stretch], list[Stretch]], of: Callable[[Stretch],
 
 
 async def stretch(port: int, request: bytes, connections: int, answers: int) -> tuple[Stretch, bytes]:
-    """So many answers on each of so many connections, and the last of them."""
+    """Request pages on several connections; return the seconds and the last response."""
     loop, stretch = asyncio.get_running_loop(), Stretch()
     ends: list[asyncio.Future[bytes]] = [loop.create_future() for _ in range(connections)]
     began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What a page costs that the API reads and answers, against the stock executor, and against the rows' bare fetch.
+"""The cost of a page, compared with the stock executor and with the bare fetch of its rows.
 
 All in one process: everything a server does for a request between reading it and writing it, with all our own steps
 (limits, permissions, visibility, spans, masking) and the answer as JSON at the end. The stock executor is

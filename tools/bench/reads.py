@@ -1,4 +1,4 @@
-"""What reading an account costs beside a long history, of the whole table and of its own."""
+"""The cost of reading an account next to a long history, of other accounts and of its own."""
 
 import time
 from collections.abc import Awaitable, Callable, Iterable

@@ -49,7 +49,7 @@ TARGET_SECONDS, TARGET_MEMORY, TARGET_MOVE, TARGET_START = 1.15, 1.3, 3, 15
 
 @dataclass(frozen=True, slots=True)
 class ScaleSize:
-    """How much is measured."""
+    """The size of the bench."""
 
     accounts: int
     symbols: int
@@ -117,7 +117,7 @@ class Feed:
 
 @dataclass(slots=True)
 class Run:
-    """What so many workers needed for the same batches."""
+    """The processor time and memory that a number of workers needed for the same batches."""
 
     processor_seconds: float = 0.0
     database_seconds: float = 0.0
@@ -220,7 +220,7 @@ async def _moved(server: Server, steps: Steps, size: ScaleSize, feed: Feed) -> F
 
 
 async def _cold_start(server: Server, steps: Steps, feed: Feed) -> Figure:
-    """Nothing runs, PostgreSQL neither; then all is started, until the API says that the desk is ready."""
+    """Measure a cold start: from nothing running, PostgreSQL included, until the API says that the desk is ready."""
     await close_database()
     postmaster = psutil.Process(int((server.socket / "postmaster.pid").read_text().split()[0]))
     postmaster.kill()

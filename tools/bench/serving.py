@@ -1,4 +1,4 @@
-"""The server that `propdesk bench api` measures: the API in a process of its own, which also writes as told.
+"""The server that `propdesk bench api` measures: the API in a process of its own, which also writes on command.
 
 Beside /graphql it has /stock, where each subscriber's events are executed for it alone; /emit, which commits events as
 a use case does; and /bare, which writes a ready frame to every open websocket and looks at nothing.

@@ -52,12 +52,12 @@ class Process:
         return sum(_memory(process.pid) for process in self.family)
 
     def kill(self) -> None:
-        """As a power cut would."""
+        """Kill the process without warning, like a power cut."""
         self.started.kill()
         self.started.wait()
 
     def end(self) -> None:
-        """Ask it to end; kill it where it does not."""
+        """Terminate the process; kill it if it does not end in time."""
         self.started.send_signal(signal.SIGTERM)
         try:
             self.started.wait(STOP_SECONDS_MAX)
