@@ -1,5 +1,6 @@
 """The broker on Redis: Dramatiq's own, with wake-ups that take each other's place and a bell for idle consumers."""
 
+import time
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -7,6 +8,7 @@ from uuid import uuid4
 import redis
 from dramatiq import Message, MessageProxy, Middleware
 from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
+from dramatiq.errors import ConnectionClosed
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -98,17 +100,24 @@ class RedisWakeUps(WakeUpBroker, RedisBroker):
 
 
 class Listening(_RedisConsumer):
-    """Dramatiq's consumer asks ever more rarely, up to once a second; this one waits for the bell in between."""
+    """Dramatiq's consumer sleeps after each empty fetch; this one waits for the queue's bell, which rings at once."""
 
     def __init__(self, broker: RedisWakeUps, queue_name: str, prefetch: int, timeout: int) -> None:
-        super().__init__(broker, queue_name, prefetch, POLL_MILLISECONDS)  # type: ignore[no-untyped-call]
+        super().__init__(broker, queue_name, prefetch, 0)  # type: ignore[no-untyped-call] # 0: no sleep
         self.bell = f"{broker.namespace}:{queue_name}.bell"
 
     def __next__(self) -> MessageProxy | None:
         message: MessageProxy | None = super().__next__()  # type: ignore[no-untyped-call]
-        if message is None and self.outstanding_message_count < self.prefetch:
+        if message is not None:
+            return message
+        if self.outstanding_message_count >= self.prefetch:
+            time.sleep(POLL_MILLISECONDS / 1000)
+            return None
+        try:
             self.broker.client.blpop([self.bell], timeout=BELL_SECONDS)
-        return message
+        except redis.ConnectionError as error:
+            raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]
+        return None
 
 
 def _pool(url: str) -> redis.ConnectionPool:

@@ -208,7 +208,7 @@ def _tags(tags: Sequence[str]) -> list[str]:
         raise InvalidInput("tags", reason=f"must be at most {TAGS_MAX}")
     for place, tag in enumerate(tags):
         if fault := text_fault(tag, TAG_MAX) or ("occurs twice" if tag in tags[:place] else None):
-            raise InvalidInput(f"tags[{place_purchase}]", reason=fault)
+            raise InvalidInput(f"tags[{place}]", reason=fault)
     return list(tags)
 
 

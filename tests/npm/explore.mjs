@@ -50,7 +50,7 @@ try {
 
   await page.locator('button[aria-label="Show Documentation Explorer"]').click();
   await page.locator('.graphiql-doc-explorer a', { hasText: 'Query' }).click();
-  await page.getByText('Everything that can be read.').waitFor();
+  await page.getByText('All read operations.').waitFor();
 } finally {
   await browser.close();
 }

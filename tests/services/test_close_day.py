@@ -127,7 +127,7 @@ async def test_a_position_that_a_void_opens_again_is_closed_again(database: str)
     await books_hold()
     await value("update positions set status = 'OPEN', quantity = 1, closed_at = null returning seq")
     found = await verify.check_books()
-    assert any("no job is to close it" in violation.message for violation in found)
+    assert any("no job closes it" in violation.message for violation in found)
 
 
 async def test_what_the_closing_costs_is_judged(database: str) -> None:

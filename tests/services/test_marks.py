@@ -125,7 +125,7 @@ async def test_a_marker_whose_quotes_are_older_than_an_account_waits_until_they_
     world = await a_world(database, symbols=2)
     _, account = await world.buy()
     mine = QuoteCache()
-    monkeypatch.setattr(passes, "tape", lambda: mine)  # the marker is in a process of its own
+    monkeypatch.setattr(passes, "quote_cache", lambda: mine)  # the marker is in a process of its own
     await act(account, "OPEN", action_id="a1", quantity="100000")
     await passes.mark_shard(0)
 

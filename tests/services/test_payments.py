@@ -152,7 +152,7 @@ async def test_confirmations_at_once_activate_once(database: str) -> None:
         return_exceptions=True,
     )
     kinds = {type(answer).__name__ for answer in answers}
-    assert kinds <= {"ConfirmedPayment", "AlreadyPaid", "Saved", "Locked"}
+    assert kinds <= {"ConfirmedPayment", "AlreadyPaid", "SavedObject", "Locked"}
     assert len([one for one in answers if not isinstance(one, Refused)]) >= 1
     for table in ("challenges", "accounts", "jobs"):
         assert await value(f"select count(*) from {table}") == 1

@@ -175,7 +175,7 @@ async def test_of_two_updates_at_once_one_wins(desk: None, database: str) -> Non
             ]
             await _until_waiting(database, rivals)
         answers = await asyncio.gather(*rivals, return_exceptions=True)
-    assert sorted(type(answer).__name__ for answer in answers) == ["Saved", "VersionConflict"]
+    assert sorted(type(answer).__name__ for answer in answers) == ["SavedObject", "VersionConflict"]
 
 
 MOVES = [

@@ -159,7 +159,7 @@ async def test_a_marker_that_slept_does_not_go_on_with_rates_of_before(
 
     async def another_process_drains() -> None:
         with monkeypatch.context() as there:
-            there.setattr(passes, "tape", lambda: tape)
+            there.setattr(passes, "quote_cache", lambda: tape)
             await slept.drain()
 
     await another_process_drains()
