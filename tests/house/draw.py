@@ -19,10 +19,12 @@ DESCRIBED = re.compile(r'^ *"""\n?(.*?)\n? *"""\n *([^\n]+)', re.DOTALL | re.MUL
 
 
 def docstrings() -> Iterator[tuple[str, str]]:
-    """Yield the place and the first paragraph of each docstring outside the tests."""
+    """Yield the place and the first paragraph of each docstring outside the tests and the refusals."""
+    refusals = {refusal.__name__ for refusal in REGISTRY.values()}
     for source in sources(*PACKAGES):
         for node in ast.walk(source.tree):
-            if isinstance(node, DEFINITIONS) and (text := ast.get_docstring(node)):
+            text = ast.get_docstring(node) if isinstance(node, DEFINITIONS) else None
+            if text and getattr(node, "name", "") not in refusals:
                 yield f"{source.path}:{getattr(node, 'name', '')}", text.split("\n\n")[0]
 
 
