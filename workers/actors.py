@@ -2,14 +2,14 @@
 
 import dramatiq
 from dramatiq import Broker, Middleware
-from dramatiq.middleware import AgeLimit, Retries, TimeLimit
+from dramatiq.middleware import AgeLimit, Retries
 
 from config.broker import QUEUES
 from workers.works import Works
 
-MINUTE, HOUR = 60_000, 3_600_000  # milliseconds, Dramatiq's unit
+MINUTE = 60.0  # seconds
 
-TIME_LIMITS = {
+TIME_LIMITS = {  # seconds, kept on the event loop: an exception that Dramatiq raises in a thread may leave locks held
     # Loading a large shard, or catching an account up over a million batches, takes minutes; a longer run is stuck.
     # After a cancellation the shard's memory is discarded and the next message loads it again.
     "evaluator": 10 * MINUTE,
@@ -22,14 +22,14 @@ MAX_RETRIES = 0
 """A message carries no data: jobs and batches are rows of tables, each job counts its own attempts, and the periodic
 loop looks every half second. A repeated message would only come late."""
 
-MAX_AGE = HOUR
+MAX_AGE = 3_600_000
 """In milliseconds. The work of an older message was done or announced again long ago. The limit is not shorter, because
 the clocks of two machines measure the age."""
 
 
 def middleware() -> list[Middleware]:
     """Return the middleware that implements the actors' options."""
-    return [AgeLimit(), TimeLimit(), Retries()]
+    return [AgeLimit(), Retries()]
 
 
 def declare(broker: Broker) -> Works:
@@ -37,7 +37,7 @@ def declare(broker: Broker) -> Works:
 
     Return their work, so that other callers can start it too.
     """
-    works = Works({name: limit / 1000 for name, limit in TIME_LIMITS.items()})
+    works = Works(TIME_LIMITS)
 
     async def evaluator() -> None:
         """Mark the accounts at every new batch, judge them and write the verdicts.
@@ -58,7 +58,6 @@ def declare(broker: Broker) -> Works:
         dramatiq.actor(
             queue_name=QUEUES[actor.__name__],
             broker=broker,
-            time_limit=TIME_LIMITS[actor.__name__],
             max_retries=MAX_RETRIES,
             max_age=MAX_AGE,
         )(actor)

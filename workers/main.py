@@ -113,7 +113,6 @@ def _run(settings: Settings) -> None:
         url, connections=brokers.WORKER_CONNECTIONS, middleware=middleware, is_database=not settings.broker_url
     )
     resources.works = actors.declare(broker)
-    broker.emit_after("process_boot")  # starts the clock of time limits; Dramatiq's own command emits it otherwise
     worker = Worker(broker, worker_threads=brokers.WORKER_THREADS)
     stopping = _stop_on_signal()
     try:

@@ -234,7 +234,6 @@ def connected(url: str) -> Iterator[Broker]:
 
 def a_worker(broker: Broker) -> Worker:
     """A worker that consumes until it is stopped."""
-    broker.emit_after("process_boot")
     worker = Worker(broker, worker_timeout=200, worker_threads=brokers.WORKER_THREADS)
     worker.start()
     return worker

@@ -179,7 +179,7 @@ async def _has_closed() -> bool:
 
 async def test_who_gets_the_message_tells_the_owners(database: str) -> None:
     await ownership.set_shard_count(2)
-    works = Works({name: limit / 1000 for name, limit in TIME_LIMITS.items()})
+    works = Works(TIME_LIMITS)
     works.owner, other = Ownership(database, "worker-0", 5), Ownership(database, "worker-1", 5)
     try:
         await works.owner.keep()
@@ -200,7 +200,7 @@ async def test_a_message_is_done_after_a_while_and_its_shards_go_on(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Dramatiq would cancel a message that waits for many shards, one after the other."""
-    works = Works({name: limit / 1000 for name, limit in TIME_LIMITS.items()})
+    works = Works(TIME_LIMITS)
     works.owner = Ownership(database, "worker-0", 5)
     free, drained = asyncio.Event(), list[int]()
 
