@@ -1,4 +1,4 @@
-"""The loop watch: it measures how long the event loop is held, and collects garbage while the loop is idle.
+"""The watch of the event loop: how long a task blocks it; garbage collection while it is idle.
 
 A sleep that ends late was delayed by work that held the loop. If other processes delayed it, the loop's thread used
 less processor time than the delay; the smaller of the two counts.

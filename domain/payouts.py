@@ -146,7 +146,7 @@ def is_met(criteria: Sequence[Criterion]) -> bool:
 
 
 def no_phase() -> list[Criterion]:
-    """Return the criteria where no funded phase runs: that one alone."""
+    """Return the only criterion of an account without a running funded phase: that one runs."""
     return [Criterion(Condition.FUNDED_PHASE, ZERO, ONE, met=False)]
 
 

@@ -2,20 +2,21 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from dramatiq import Broker, Worker
 
 from config import broker as brokers
 
-STOP_SECONDS_MAX = 10  # for the messages in progress
-BROKER_SECONDS_MAX = 2  # then for acknowledgements and for closing connections
+SECONDS_MAX = 18  # from the signal to the end; `propdesk up` kills a process after 20
+STOP_SECONDS_MAX = 10  # of these for the messages in progress
 
 log = logging.getLogger(__name__)
 
 
-def end(worker: Worker, broker: Broker) -> None:
-    """Stop the worker and disconnect its broker, within the sum of both time limits.
+def end(worker: Worker, broker: Broker, ends_at: float) -> None:
+    """Stop the worker and disconnect its broker until `ends_at`, by the monotonic clock.
 
     Dramatiq's timeouts add up and it repeats acknowledgements for ever, so a broker that does not respond would keep
     the process alive. The broker delivers unacknowledged messages to another worker.
@@ -25,7 +26,7 @@ def end(worker: Worker, broker: Broker) -> None:
         worker.stop(timeout=STOP_SECONDS_MAX * 1000)
         brokers.disconnect(broker)
 
-    if not within(STOP_SECONDS_MAX + BROKER_SECONDS_MAX, stop):
+    if not within(max(ends_at - time.monotonic(), 0), stop):
         log.warning("the broker does not answer; the worker ends without it, and another one gets its messages")
         broker.emit_after("worker_shutdown", worker)
 

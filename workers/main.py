@@ -5,6 +5,7 @@ import concurrent.futures
 import logging
 import signal
 import threading
+import time
 from contextlib import suppress
 from types import FrameType
 
@@ -26,7 +27,7 @@ from services.ownership import Ownership
 from services.periodic import process_name
 from services.supervision import Supervisor, Work, end_process, require_all_kept
 from workers import actors, metrics, periodic
-from workers.ending import end
+from workers.ending import SECONDS_MAX, end
 from workers.works import Works
 
 END_SECONDS_MAX = 5
@@ -124,9 +125,10 @@ def _run(settings: Settings) -> None:
         log.info("ready")
         service_manager.tell(service_manager.READY)
         stopping.wait()
+        ends_at = time.monotonic() + SECONDS_MAX
         log.info("stopping")
         service_manager.tell(service_manager.STOPPING)
-    end(worker, broker)
+    end(worker, broker, ends_at)
     require_all_kept(resources.supervisor)
 
 

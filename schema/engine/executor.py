@@ -215,7 +215,7 @@ class Executor(StrawberryExecutor):
         result: Any,
         position_context: Any,
     ) -> Any:
-        """Complete a page with its list by the fast path where it can; other objects by the plain path."""
+        """Complete a page by the fast path if its list was compiled, and every other object by the plain path."""
         plain = partial(
             super().complete_object_value, return_type, field_details_list, info, path, result, position_context
         )

@@ -70,7 +70,7 @@ async def _ask(principal: Principal, text: str) -> Any:
 
 
 async def _all_that_it_reads() -> dict[str, Any]:
-    """Return by role every list with all fields below, the cursors of its items, and the events."""
+    """Return, for each role, all lists with all their fields and cursors, and the events."""
     found: dict[str, Any] = {}
     for role, principal in READERS.items():
         for name in roots()["query"]:
